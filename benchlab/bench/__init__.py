@@ -1,0 +1,1 @@
+"""What runs a test: guard, counter and sequencer (pure), clocks, and the loop that joins them."""

@@ -1,0 +1,227 @@
+"""The error tree: what happened, where, and what the user can do, with one exit code each.
+
+BenchError                    1   (never raised itself)
+├── UsageError                2   the command's words do not fit together
+├── SetupError                3   something that benchlab needs is not installed
+├── FileError                10   an input or output file
+│   ├── FileMissing          10   nothing there, or a folder
+│   ├── FileNotReadable      11   empty, another format, truncated
+│   └── FileExists           12   refuses to write over something
+├── ProtocolError            13   a protocol, with file, line and field
+├── CellError                14   a cell description, with file, line and field
+├── ForeignDataError         15   a foreign data file that cannot be converted
+├── LinkError                20   the wire to an instrument
+│   ├── LinkRefused          20   nobody listens
+│   ├── LinkTimeout          21   no answer in time
+│   ├── LinkLost             22   the peer closed, reset or vanished
+│   └── GarbledAnswer        23   an answer that does not fit its request
+├── IdentityError            24   another instrument than expected
+├── InstrumentRefused        25   the instrument refused a command or reads back another value
+├── Unsupported              26   the instrument cannot do what the protocol asks
+├── CellCheckError           27   the cell at the terminals is not what was announced
+├── RunTripped               30   a limit or a fault ended the run; the output is proven off
+├── RunStopped               31   an operator stopped the run; the output is proven off
+├── OutputNotProvenOff       40   the output could not be proven off: act by hand
+└── StorageError             50   the disk is full, read-only or gone
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BenchError",
+    "CellCheckError",
+    "CellError",
+    "FileError",
+    "FileExists",
+    "FileMissing",
+    "FileNotReadable",
+    "ForeignDataError",
+    "GarbledAnswer",
+    "IdentityError",
+    "InstrumentRefused",
+    "LinkError",
+    "LinkLost",
+    "LinkRefused",
+    "LinkTimeout",
+    "OutputNotProvenOff",
+    "ProtocolError",
+    "RunStopped",
+    "RunTripped",
+    "SetupError",
+    "StorageError",
+    "Unsupported",
+    "UsageError",
+]
+
+
+class BenchError(Exception):
+    """An error that a user can act on.
+
+    Parameters
+    ----------
+    what : str
+        What happened, and what the system did about it.
+    where : str
+        The file and line, instrument, channel or field; may be empty.
+    remedy : str
+        What the user can do.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(what, where, remedy)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}{self.what}" + (f" {self.remedy}" if self.remedy else "")
+
+
+class UsageError(BenchError):
+    """The words of a command or call do not fit together."""
+
+    exit_code = 2
+
+
+class SetupError(BenchError):
+    """Something that benchlab needs is not installed."""
+
+    exit_code = 3
+
+
+class FileError(BenchError):
+    """An input or output file."""
+
+    exit_code = 10
+
+
+class FileMissing(FileError):
+    """There is nothing at the path, or a folder."""
+
+    exit_code = 10
+
+
+class FileNotReadable(FileError):
+    """The file is empty, truncated or of another format."""
+
+    exit_code = 11
+
+
+class FileExists(FileError):
+    """Something is there already and will not be written over."""
+
+    exit_code = 12
+
+
+class ProtocolError(BenchError):
+    """A protocol that cannot be run, with its file, line and field."""
+
+    exit_code = 13
+
+
+class CellError(BenchError):
+    """A cell description that cannot be used, with its file, line and field."""
+
+    exit_code = 14
+
+
+class ForeignDataError(BenchError):
+    """A foreign data file that cannot be converted."""
+
+    exit_code = 15
+
+
+class LinkError(BenchError):
+    """The wire to an instrument."""
+
+    exit_code = 20
+
+
+class LinkRefused(LinkError):
+    """Nobody listens at the address."""
+
+    exit_code = 20
+
+
+class LinkTimeout(LinkError):
+    """The instrument did not answer in time."""
+
+    exit_code = 21
+
+
+class LinkLost(LinkError):
+    """The peer closed the line, reset it, or vanished."""
+
+    exit_code = 22
+
+
+class GarbledAnswer(LinkError):
+    """An answer that does not fit its request.
+
+    Parameters
+    ----------
+    sent, got : bytes
+        The request and what came back.
+    """
+
+    exit_code = 23
+
+    def __init__(self, sent: bytes, got: bytes, *, where: str = "", remedy: str = "") -> None:
+        self.sent = sent
+        self.got = got
+        super().__init__(
+            f"the answer to {sent!r} was {got!r}, which does not fit the request",
+            where=where,
+            remedy=remedy or "Check the cable, and that no other program talks to the instrument.",
+        )
+
+
+class IdentityError(BenchError):
+    """Another instrument answers than the driver was made for."""
+
+    exit_code = 24
+
+
+class InstrumentRefused(BenchError):
+    """The instrument refused a command, or reads back another value than was set."""
+
+    exit_code = 25
+
+
+class Unsupported(BenchError):
+    """The instrument cannot do what the protocol asks."""
+
+    exit_code = 26
+
+
+class CellCheckError(BenchError):
+    """The cell found at the terminals is not the one that was announced."""
+
+    exit_code = 27
+
+
+class RunTripped(BenchError):
+    """A limit or a fault ended the run, and the output was proven off."""
+
+    exit_code = 30
+
+
+class RunStopped(BenchError):
+    """An operator stopped the run, and the output was proven off."""
+
+    exit_code = 31
+
+
+class OutputNotProvenOff(BenchError):
+    """The output could not be proven off: somebody must act by hand."""
+
+    exit_code = 40
+
+
+class StorageError(BenchError):
+    """The disk is full, read-only or gone."""
+
+    exit_code = 50
