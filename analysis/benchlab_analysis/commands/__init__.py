@@ -1,0 +1,1 @@
+"""Commands that analyse or convert, one module a command."""

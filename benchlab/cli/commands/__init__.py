@@ -1,0 +1,1 @@
+"""Commands of the core, one module a command."""

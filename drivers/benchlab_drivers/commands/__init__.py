@@ -1,0 +1,1 @@
+"""Commands that need drivers or their simulators, one module a command."""

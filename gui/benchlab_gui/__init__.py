@@ -1,0 +1,1 @@
+"""The desktop window: a client that owns nothing."""
