@@ -5,12 +5,24 @@ Names are the machine names of the Battery Data Format (ontology 1.3.0) wherever
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["COLUMNS", "ROW_COLUMNS", "STEP_COLUMNS", "Column", "row_dtype"]
+from benchlab.model.table import Table
+
+__all__ = [
+    "COLUMNS",
+    "EVENT_COLUMNS",
+    "ROW_COLUMNS",
+    "STEP_COLUMNS",
+    "Column",
+    "records_table",
+    "row_dtype",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +158,30 @@ _STEPS = (
     Column("own_end", "1", "u1", "Own End / 1", "1 where the step reached an end of its own"),
 )
 
-COLUMNS: dict[str, Column] = {column.name: column for column in (*_STEPS, *_FOREIGN, *_ROWS)}
+_EVENTS = (
+    Column("test_time_second", "s", "f8", "Test Time / s", "time since the start of the test"),
+    Column("unix_time_nanosecond", "ns", "i8", "Unix Time / ns", "UTC since 1970"),
+    Column("kind", "", "text", "Kind", "start, step, transition, already_met, trip, stop, ..."),
+    Column("actor", "", "text", "Actor", "who or what caused it"),
+    Column("text", "", "text", "Text", "what happened, in a sentence"),
+)
+
+COLUMNS: dict[str, Column] = {
+    column.name: column for column in (*_EVENTS, *_STEPS, *_FOREIGN, *_ROWS)
+}
 ROW_COLUMNS: tuple[str, ...] = tuple(column.name for column in _ROWS)
 STEP_COLUMNS: tuple[str, ...] = tuple(column.name for column in _STEPS)
+EVENT_COLUMNS: tuple[str, ...] = tuple(column.name for column in _EVENTS)
+
+
+def records_table(names: tuple[str, ...], records: Sequence[Mapping[str, Any]]) -> Table:
+    """Return records as a table with exactly the named columns, typed as the column table says."""
+    columns: dict[str, npt.NDArray[Any]] = {}
+    for name in names:
+        dtype = COLUMNS[name].dtype
+        values = [record[name] for record in records]
+        columns[name] = np.array(values, dtype=object if dtype == "text" else "<" + dtype)
+    return Table(columns)
 
 
 def row_dtype() -> np.dtype[np.void]:

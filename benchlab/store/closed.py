@@ -1,0 +1,230 @@
+"""The closed file: one HDF5 file a run, a dataset a column, verified before it gets its name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from benchlab.errors import FileExists, StorageError
+from benchlab.model.columns import COLUMNS
+from benchlab.model.run import ProtocolRecord
+from benchlab.model.table import Table
+from benchlab.platform import sync_folder
+
+__all__ = ["CHUNK_ROWS", "FORMAT", "ClosedFileWriter", "table_digest", "write_closed"]
+
+FORMAT = "benchlab-run/1"
+CHUNK_ROWS = 65_536
+UNDIGESTED = frozenset({"unix_time_nanosecond", "unix_time_second"})
+"""Wall clock times: two runs that measured the same are equal whenever they were made."""
+
+
+def _hash_text(values: npt.NDArray[Any]) -> bytes:
+    return json.dumps(values.tolist(), ensure_ascii=False).encode()
+
+
+def table_digest(table: Mapping[str, npt.NDArray[Any]]) -> str:
+    """Return the SHA-256 over the columns of a table, wall clock times left out."""
+    total = hashlib.sha256()
+    for name, values in table.items():
+        if name not in UNDIGESTED:
+            data = _hash_text(values) if values.dtype == object else values.tobytes()
+            total.update(name.encode() + b"\0" + hashlib.sha256(data).digest())
+    return total.hexdigest()
+
+
+class ClosedFileWriter:
+    """Writes a closed file block by block under a temporary name.
+
+    Parameters
+    ----------
+    path : Path
+        The final name; nothing is written over.
+
+    Raises
+    ------
+    benchlab.errors.FileExists, benchlab.errors.StorageError
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.partial = path.with_name(path.name + ".partial")
+        if path.exists():
+            raise FileExists(
+                "there is something at the output path already; nothing was written.",
+                where=str(path),
+                remedy="Choose another name.",
+            )
+        self._hashes: dict[str, Any] = {}
+        self._rows = 0
+        try:
+            self.partial.unlink(missing_ok=True)
+            self._file = h5py.File(self.partial, "x", libver=("v110", "v110"))
+        except OSError as error:
+            raise StorageError(
+                f"the file cannot be created: {error.strerror or error}.",
+                where=str(path),
+                remedy="Choose a folder that exists, is writable and has space.",
+            ) from error
+        self._file.create_group("rows")
+
+    def append(self, block: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Append rows given as columns of equal length; every call names the same columns."""
+        group = self._file["rows"]
+        count = len(next(iter(block.values()), ()))
+        for name, values in block.items():
+            if name not in self._hashes:
+                self._hashes[name] = hashlib.sha256()
+                dataset = group.create_dataset(
+                    name,
+                    shape=(0,),
+                    maxshape=(None,),
+                    dtype=values.dtype,
+                    chunks=(CHUNK_ROWS,),
+                    shuffle=True,
+                    compression="gzip",
+                    compression_opts=1,
+                    fletcher32=True,
+                )
+                _describe(dataset, name)
+            dataset = group[name]
+            dataset.resize((self._rows + count,))
+            dataset[self._rows :] = values
+            self._hashes[name].update(np.ascontiguousarray(values).tobytes())
+        self._rows += count
+
+    def finish(
+        self,
+        *,
+        steps: Table,
+        events: Table,
+        cell: Mapping[str, Any],
+        protocol: ProtocolRecord,
+        instrument: Mapping[str, Any],
+        meta: Mapping[str, Any],
+    ) -> str:
+        """Write the rest, verify every row against what was appended, give the file its name.
+
+        Returns
+        -------
+        str
+            The digest over rows, steps and events.
+        """
+        digest = self._digest(steps, events)
+        file = self._file
+        try:
+            for group_name, table in (("steps", steps), ("events", events)):
+                group = file.create_group(group_name)
+                for name, values in table.items():
+                    text = values.dtype == object
+                    data = values.astype(h5py.string_dtype()) if text else values
+                    _describe(group.create_dataset(name, data=data), name)
+            documents = file.create_group("documents")
+            documents["cell"] = json.dumps(dict(cell))
+            documents["instrument"] = json.dumps(dict(instrument))
+            documents["protocol_text"] = protocol.text
+            documents["protocol_steps"] = json.dumps([dict(step) for step in protocol.steps])
+            documents["meta"] = json.dumps(dict(meta))
+            file.attrs["format"] = FORMAT
+            file.attrs["rows"] = self._rows
+            file.attrs["digest"] = digest
+            file.attrs["protocol_name"] = protocol.name
+            file.attrs["protocol_sha256"] = protocol.sha256
+            for key in ("origin", "end_reason", "started_utc", "closed_utc"):
+                if key in meta:
+                    file.attrs[key] = meta[key]
+            file.close()
+            self._verify()
+            with open(self.partial, "rb") as written:
+                os.fsync(written.fileno())
+            os.replace(self.partial, self.path)
+            sync_folder(self.path.parent)
+        except (OSError, RuntimeError) as error:
+            self.abandon()
+            raise StorageError(
+                f"the closed file could not be completed ({error}); the partial one was removed.",
+                where=str(self.path),
+                remedy="Free space on the disk; the journal beside it is complete.",
+            ) from error
+        return digest
+
+    def abandon(self) -> None:
+        """Remove the partial file; the final name was never taken."""
+        with suppress(OSError, RuntimeError, ValueError):
+            self._file.close()
+        self.partial.unlink(missing_ok=True)
+
+    def _digest(self, steps: Table, events: Table) -> str:
+        total = hashlib.sha256()
+        for name, column in self._hashes.items():
+            if name not in UNDIGESTED:
+                total.update(name.encode() + b"\0" + column.digest())
+        total.update(table_digest(steps).encode() + table_digest(events).encode())
+        return total.hexdigest()
+
+    def _verify(self) -> None:
+        with h5py.File(self.partial, "r") as file:
+            for name, expected in self._hashes.items():
+                dataset = file["rows"][name]
+                read = hashlib.sha256()
+                for first in range(0, len(dataset), 16 * CHUNK_ROWS):
+                    read.update(dataset[first : first + 16 * CHUNK_ROWS].tobytes())
+                if read.digest() != expected.digest():
+                    raise RuntimeError(f"column {name} reads back different from what was written")
+
+
+def _describe(dataset: Any, name: str) -> None:
+    column = COLUMNS.get(name)
+    if column is not None:
+        dataset.attrs["unit"] = column.unit
+        dataset.attrs["label"] = column.label
+        dataset.attrs["meaning"] = column.meaning
+
+
+def write_closed(
+    path: str | os.PathLike[str],
+    *,
+    rows: Mapping[str, npt.NDArray[Any]],
+    steps: Table,
+    events: Table,
+    cell: Mapping[str, Any],
+    protocol: ProtocolRecord,
+    instrument: Mapping[str, Any],
+    meta: Mapping[str, Any],
+) -> str:
+    """Write a closed file in one go and return its digest.
+
+    Parameters
+    ----------
+    rows
+        Columns of shape (n,), by name.
+    cell, instrument, meta
+        Plain values that JSON can carry.
+
+    Raises
+    ------
+    benchlab.errors.FileExists, benchlab.errors.StorageError
+    """
+    writer = ClosedFileWriter(Path(path))
+    try:
+        writer.append(rows)
+    except BaseException:
+        writer.abandon()
+        raise
+    return writer.finish(
+        steps=steps,
+        events=events,
+        cell=cell,
+        protocol=protocol,
+        instrument=instrument,
+        meta=meta,
+    )
