@@ -1,0 +1,193 @@
+"""Values with their units as a laboratory writes them: ``4.2 V``, ``C/20``, ``10 min``, ``5 mAh``.
+
+Every function raises ValueError with what was found and what was expected.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+__all__ = [
+    "Charge",
+    "Rate",
+    "area",
+    "charge",
+    "current",
+    "duration",
+    "mass",
+    "number",
+    "temperature",
+    "unit_of",
+    "voltage",
+]
+
+_PREFIX = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "k": 1e3}
+_TIME = {
+    "ms": 1e-3,
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
+    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("d", "day", "days"), 86400.0),
+}
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_VALUE = re.compile(rf"({_NUMBER})\s*(\S.*)?")
+_C_RATE = re.compile(rf"(?:({_NUMBER})\s*C|C\s*/\s*({_NUMBER}))")
+_PERCENT_OF_C = re.compile(rf"({_NUMBER})\s*%\s+of\s+C")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A magnitude of current, in amperes or as a multiple of C per hour; one of the two."""
+
+    ampere: float | None = None
+    per_hour: float | None = None
+    text: str = ""
+
+    def in_ampere(self, capacity_ah: float | None) -> float:
+        """Return amperes.
+
+        Raises
+        ------
+        ValueError
+            Where it is a C-rate and no capacity is known.
+        """
+        if self.ampere is not None:
+            return self.ampere
+        if capacity_ah is None or self.per_hour is None:
+            raise ValueError(f"found the C-rate '{self.text}', but no capacity says what 1C is")
+        return self.per_hour * capacity_ah
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A magnitude of charge, in ampere hours or as a fraction of C; one of the two."""
+
+    ah: float | None = None
+    of_capacity: float | None = None
+    text: str = ""
+
+    def in_ah(self, capacity_ah: float | None) -> float:
+        """Return ampere hours.
+
+        Raises
+        ------
+        ValueError
+            Where it is a share of C and no capacity is known.
+        """
+        if self.ah is not None:
+            return self.ah
+        if capacity_ah is None or self.of_capacity is None:
+            raise ValueError(f"found '{self.text}', but no capacity says what C is")
+        return self.of_capacity * capacity_ah
+
+
+def _split(text: str) -> tuple[float, str] | None:
+    match = _VALUE.fullmatch(text.strip())
+    if match is None:
+        return None
+    value = float(match[1])
+    return (value, (match[2] or "").strip()) if math.isfinite(value) else None
+
+
+def _scaled(text: str, unit: str, expected: str) -> float:
+    parts = _split(text)
+    if parts is not None and parts[1].endswith(unit):
+        prefix = parts[1][: -len(unit)]
+        if prefix in _PREFIX:
+            return parts[0] * _PREFIX[prefix]
+    raise ValueError(f"found '{text}', expected {expected}")
+
+
+def unit_of(text: str) -> str:
+    """Return the kind of a value: V, A, C, Ah, time, or an empty string where it is none."""
+    stripped = text.strip()
+    if _C_RATE.fullmatch(stripped):
+        return "C"
+    if _PERCENT_OF_C.fullmatch(stripped):
+        return "Ah"
+    parts = _split(stripped)
+    if parts is None:
+        return ""
+    if parts[1] in _TIME:
+        return "time"
+    for unit in ("Ah", "V", "A"):
+        if parts[1].endswith(unit) and parts[1][: -len(unit)] in _PREFIX:
+            return unit
+    return ""
+
+
+def voltage(text: str) -> float:
+    """Return volts from ``4.2 V`` or ``5 mV``."""
+    return _scaled(text, "V", "a voltage such as 4.2 V")
+
+
+def current(text: str) -> Rate:
+    """Return a current from ``10 mA``, ``C/3`` or ``1.5C``; its direction is the step's."""
+    expected = "a current above zero such as 10 mA, C/3 or 1.5C"
+    match = _C_RATE.fullmatch(text.strip())
+    if match is not None:
+        value = float(match[1]) if match[1] else 1.0 / (float(match[2]) or math.inf)
+        if not 0.0 < value < math.inf:
+            raise ValueError(f"found '{text}', expected {expected}")
+        return Rate(per_hour=value, text=text.strip())
+    ampere = _scaled(text, "A", expected)
+    if ampere <= 0.0:
+        raise ValueError(f"found '{text}', expected {expected}; charge and discharge say the sign")
+    return Rate(ampere=ampere, text=text.strip())
+
+
+def duration(text: str) -> float:
+    """Return seconds from ``30 s``, ``10 min``, ``1 h`` or ``2 d``."""
+    parts = _split(text)
+    if parts is None or parts[1] not in _TIME or parts[0] <= 0.0:
+        raise ValueError(f"found '{text}', expected a time above zero such as 30 s, 10 min or 2 h")
+    return parts[0] * _TIME[parts[1]]
+
+
+def charge(text: str) -> Charge:
+    """Return a charge from ``5 mAh`` or ``130 % of C``."""
+    expected = "a charge above zero such as 0.1 Ah, 5 mAh or 130 % of C"
+    match = _PERCENT_OF_C.fullmatch(text.strip())
+    if match is not None:
+        value = float(match[1]) / 100.0
+        if value <= 0.0:
+            raise ValueError(f"found '{text}', expected {expected}")
+        return Charge(of_capacity=value, text=text.strip())
+    ah = _scaled(text, "Ah", expected)
+    if ah <= 0.0:
+        raise ValueError(f"found '{text}', expected {expected}")
+    return Charge(ah=ah, text=text.strip())
+
+
+def temperature(text: str) -> float:
+    """Return degrees Celsius from ``25 degC``."""
+    parts = _split(text)
+    if parts is None or parts[1] not in ("degC", "°C"):
+        raise ValueError(f"found '{text}', expected a temperature such as 25 degC")
+    return parts[0]
+
+
+def mass(text: str) -> float:
+    """Return grams from ``12.3 mg`` or ``2.7 g``."""
+    gram = _scaled(text, "g", "a mass such as 12.3 mg or 2.7 g")
+    if gram <= 0.0:
+        raise ValueError(f"found '{text}', expected a mass above zero")
+    return gram
+
+
+def area(text: str) -> float:
+    """Return square centimetres from ``1.54 cm2`` or ``67 cm²``."""
+    parts = _split(text)
+    if parts is None or parts[1] not in ("cm2", "cm²", "cm^2") or parts[0] <= 0.0:
+        raise ValueError(f"found '{text}', expected an area such as 1.54 cm2")
+    return parts[0]
+
+
+def number(text: str) -> int:
+    """Return a count from ``30``."""
+    stripped = text.strip()
+    if not stripped.isascii() or not stripped.isdigit() or int(stripped) < 1:
+        raise ValueError(f"found '{text}', expected a whole number above zero")
+    return int(stripped)

@@ -1,0 +1,147 @@
+"""Turns a node of text into a pydantic model, and its refusals into errors with line and field."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from benchlab.errors import BenchError
+from benchlab.model import quantity
+from benchlab.model.yaml_text import Node
+
+__all__ = [
+    "Amperes",
+    "Celsius",
+    "ChargeAh",
+    "Count",
+    "Grams",
+    "Seconds",
+    "SquareCentimetres",
+    "Strict",
+    "Volts",
+    "place",
+    "validate",
+]
+
+
+class Strict(BaseModel):
+    """A model that refuses unknown keys and never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+def _reader(function: Any) -> BeforeValidator:
+    def read(value: object) -> object:
+        if not isinstance(value, str):
+            found = "a list" if isinstance(value, list) else "a mapping"
+            raise ValueError(f"found {found}, expected one value with its unit")
+        return function(value)
+
+    return BeforeValidator(read)
+
+
+Volts = Annotated[float, _reader(quantity.voltage)]
+Amperes = Annotated[quantity.Rate, _reader(quantity.current)]
+Seconds = Annotated[float, _reader(quantity.duration)]
+ChargeAh = Annotated[quantity.Charge, _reader(quantity.charge)]
+Celsius = Annotated[float, _reader(quantity.temperature)]
+Grams = Annotated[float, _reader(quantity.mass)]
+SquareCentimetres = Annotated[float, _reader(quantity.area)]
+Count = Annotated[int, _reader(quantity.number)]
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def validate(
+    model: type[_Model],
+    node: Node,
+    source: str,
+    error: type[BenchError],
+    *,
+    field: str = "",
+    drop: Sequence[str] = (),
+) -> _Model:
+    """Return the model that a node describes.
+
+    Parameters
+    ----------
+    source, field : str
+        File and field of the node, for the error's text.
+    drop : sequence of str
+        Keys of the node that another reader takes.
+
+    Raises
+    ------
+    error
+        With ``source:line`` and the field as its place, what was found and what was expected.
+    """
+    plain = node.plain()
+    if not isinstance(plain, dict):
+        found = f"'{plain}'" if isinstance(plain, str) else "a list"
+        raise error(
+            f"found {found}, expected a mapping (key: value).",
+            where=place(source, node.line, field),
+            remedy=f"Known keys: {', '.join(_keys(model))}.",
+        )
+    for key in drop:
+        plain.pop(key, None)
+    try:
+        return model.model_validate(plain)
+    except ValidationError as refusal:
+        problems = refusal.errors(include_url=False)
+        first = problems[0]
+        path = tuple(part for part in first["loc"] if isinstance(part, int) or part in _text(first))
+        name = ".".join(str(part) for part in path)
+        line = node.line_of(path)
+        what, remedy = _explain(model, dict(first), path)
+        more = f" ({len(problems) - 1} more in this place.)" if len(problems) > 1 else ""
+        raise error(
+            what,
+            where=place(source, line, f"{field}.{name}".strip(".") if name else field),
+            remedy=remedy + more,
+        ) from refusal
+
+
+def place(source: str, line: int, field: str) -> str:
+    """Return ``file:line, field`` for an error."""
+    return f"{source}:{line}" + (f", {field}" if field else "")
+
+
+def _text(problem: Any) -> set[str]:
+    return {part for part in problem["loc"] if isinstance(part, str)}
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _explain(
+    model: type[BaseModel], problem: dict[str, Any], path: tuple[str | int, ...]
+) -> tuple[str, str]:
+    kind = problem["type"]
+    last = path[-1] if path else ""
+    if kind == "extra_forbidden":
+        owner: type[BaseModel] | None = model if len(path) == 1 else None
+        for part in path[:-1]:
+            info = (owner or model).model_fields.get(str(part))
+            inner = info.annotation if info else None
+            options = [inner, *getattr(inner, "__args__", ())]
+            owner = next(
+                (o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None
+            )
+        known = _keys(owner) if owner else []
+        close = difflib.get_close_matches(str(last), known, n=1)
+        hint = f"Did you mean '{close[0]}'? " if close else ""
+        return (
+            f"found the unknown key '{last}'.",
+            hint + (f"Known here: {', '.join(known)}." if known else "Remove it."),
+        )
+    if kind == "missing":
+        return f"the key '{last}' is missing.", "Add it."
+    if kind == "value_error":
+        return f"{problem['ctx']['error']}.", "Nothing was started; mend the file."
+    found = problem.get("input")
+    return f"found {found!r}: {problem['msg']}.", "Nothing was started; mend the file."
