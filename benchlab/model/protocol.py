@@ -10,6 +10,7 @@ from benchlab.model import quantity
 from benchlab.model.cell import Cell, Window
 from benchlab.model.quantity import Charge, Rate
 from benchlab.model.validate import Amperes, ChargeAh, Count, Seconds, Strict, Volts
+from benchlab.model.yaml_text import Node
 
 __all__ = [
     "Block",
@@ -180,9 +181,9 @@ class Header(Strict):
 
 
 class Located(Strict):
-    """A step or block with the line it stands on and the path of its field."""
+    """A step or block with the node it was read from and the path of its field."""
 
-    line: int
+    node: Node
     field: str
     text: str
     step: Step | Block

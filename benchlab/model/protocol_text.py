@@ -118,7 +118,7 @@ def _step(node: Node, source: str, field: str, depth: int) -> Located:
         block = validate(Block, node, source, ProtocolError, field=field)
         inner = _steps(node.value["steps"], source, f"{field}.steps", depth + 1)
         block = block.model_copy(update={"steps": inner})
-        return Located.model_construct(line=node.line, field=field, text=text, step=block)
+        return Located.model_construct(node=node, field=field, text=text, step=block)
     kinds = [kind for kind in _STEPS if kind in keys]
     if len(kinds) != 1:
         raise ProtocolError(
@@ -129,9 +129,7 @@ def _step(node: Node, source: str, field: str, depth: int) -> Located:
             remedy=f"A step has exactly one of: {', '.join([*_STEPS, 'repeat', 'phase'])}.",
         )
     step = validate(_STEPS[kinds[0]], node, source, ProtocolError, field=field)
-    return Located.model_construct(
-        line=node.line, field=field, text=text or _as_text(node), step=step
-    )
+    return Located.model_construct(node=node, field=field, text=text or _as_text(node), step=step)
 
 
 def _sentence(node: Node, source: str, field: str) -> Node:

@@ -96,7 +96,7 @@ def validate(
         path = tuple(part for part in first["loc"] if isinstance(part, int) or part in _text(first))
         name = ".".join(str(part) for part in path)
         line = node.line_of(path)
-        what, remedy = _explain(model, dict(first), path)
+        what, remedy = _explain(model, dict(first), path, drop)
         more = f" ({len(problems) - 1} more in this place.)" if len(problems) > 1 else ""
         raise error(
             what,
@@ -119,7 +119,10 @@ def _keys(model: type[BaseModel]) -> list[str]:
 
 
 def _explain(
-    model: type[BaseModel], problem: dict[str, Any], path: tuple[str | int, ...]
+    model: type[BaseModel],
+    problem: dict[str, Any],
+    path: tuple[str | int, ...],
+    other_keys: Sequence[str],
 ) -> tuple[str, str]:
     kind = problem["type"]
     last = path[-1] if path else ""
@@ -132,7 +135,7 @@ def _explain(
             owner = next(
                 (o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None
             )
-        known = _keys(owner) if owner else []
+        known = [*(_keys(owner) if owner else []), *(other_keys if owner is model else [])]
         close = difflib.get_close_matches(str(last), known, n=1)
         hint = f"Did you mean '{close[0]}'? " if close else ""
         return (
