@@ -1,0 +1,190 @@
+"""Says of each reading whether the cell is safe; pure, and asked before anything else.
+
+A reading beyond a hard limit trips at once. A reading beyond a limit of the protocol is suspect:
+a second one is asked for at once, and trips when it is beyond too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from benchlab.model.limits import RunLimits
+from benchlab.model.program import StepPlan
+
+__all__ = ["Guard", "Suspect", "Trip"]
+
+CONTACT_FRACTION = 0.5
+RAIL_FRACTION = 0.02
+NEAR_VOLT = 0.02
+SILENCE_PERIODS = 10.0
+SILENCE_LEAST_SECOND = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A reading that must be confirmed at once."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A reason to switch off: what was seen, and whose limit it was.
+
+    Attributes
+    ----------
+    owner : {"cell type", "protocol", "bench"}
+    """
+
+    cause: str
+    owner: str
+
+
+class Guard:
+    """Watches one run.
+
+    Parameters
+    ----------
+    limits : RunLimits
+    period_second : float
+        The control period; silence for ten of them (at least 5 s) trips.
+    """
+
+    __slots__ = (
+        "_bottom",
+        "_bound",
+        "_cutoff",
+        "_driven",
+        "_heard",
+        "_high",
+        "_hold",
+        "_last",
+        "_least_current",
+        "_limits",
+        "_low",
+        "_most",
+        "_open",
+        "_sign",
+        "_silence",
+        "_suspect",
+        "_top",
+    )
+
+    def __init__(self, limits: RunLimits, period_second: float) -> None:
+        self._limits = limits
+        self._silence = max(SILENCE_LEAST_SECOND, SILENCE_PERIODS * period_second)
+        self._low, self._high = limits.low_volt, limits.high_volt
+        self._top, self._bottom = limits.charge_ampere, -limits.discharge_ampere
+        self._most = limits.step_charge_ah
+        self._heard = math.nan
+        self._suspect = ""
+        self._driven = self._hold = False
+        self._open = True
+        self._sign = 0
+        self._least_current = 0.0
+        self._bound = math.nan
+        self._cutoff = 0.0
+        self._last = 0.0
+
+    def begin(self, plan: StepPlan, sign: int, bound_volt: float, time: float) -> None:
+        """Tell what the output was set to.
+
+        Parameters
+        ----------
+        sign : int
+            The direction of the current, +1 or -1; 0 in a rest.
+        bound_volt : float
+            The voltage at which the instrument itself stops the current from growing.
+        """
+        self._driven = plan.driven
+        self._open = plan.output == "open"
+        self._hold = plan.has_hold
+        self._sign = sign
+        self._least_current = CONTACT_FRACTION * abs(plan.current_ampere)
+        self._bound = bound_volt
+        self._cutoff = 0.0 if math.isnan(plan.cutoff_ampere) else plan.cutoff_ampere
+        self._last = 0.0
+        self._suspect = ""
+        self._heard = time
+
+    def reading(
+        self, time: float, voltage: float, current: float, charge: float
+    ) -> Suspect | Trip | None:
+        """Judge a reading; None: safe.
+
+        Parameters
+        ----------
+        charge : float
+            Net charge of the step so far, Ah.
+        """
+        self._heard = time
+        if (
+            self._low <= voltage <= self._high
+            and self._bottom <= current <= self._top
+            and -self._most <= charge <= self._most
+        ):
+            flowing = current * self._sign
+            if (
+                not self._driven
+                or flowing >= self._least_current
+                or not self._lost(voltage, flowing)
+            ):
+                self._last = flowing
+                self._suspect = ""
+                return None
+            return self._confirm(
+                f"contact lost: {current:g} A flow at {voltage:g} V where"
+                f" {2 * self._least_current:g} A were set",
+                "bench",
+            )
+        if self._open and voltage != voltage:
+            if self._bottom <= current <= self._top:
+                return None
+            return self._confirm(f"{current:g} A flow though the circuit is open", "bench")
+        return self._judge(voltage, current, charge)
+
+    def tick(self, now: float) -> Trip | None:
+        """Judge silence: no reading for too long is as bad as a bad one."""
+        quiet = now - self._heard
+        if quiet > self._silence:
+            return Trip(f"no reading for {quiet:.1f} s", "bench")
+        return None
+
+    def _lost(self, voltage: float, flowing: float) -> bool:
+        """Say whether too little current flows for a cell that is connected."""
+        if abs(voltage - self._bound) > NEAR_VOLT:
+            return True
+        # at its bound a connected cell's current falls slowly; an open lead's is gone at once
+        least = max(RAIL_FRACTION * self._least_current / CONTACT_FRACTION, 0.1 * self._cutoff)
+        if not self._hold:
+            return flowing < least
+        return flowing < 0.1 * self._cutoff and self._last > self._cutoff
+
+    def _judge(self, voltage: float, current: float, charge: float) -> Suspect | Trip:
+        limits = self._limits
+        if voltage != voltage or current != current:
+            return self._confirm("the instrument reports overrange or no number", "bench")
+        for seen, low, high, unit, word in (
+            (voltage, limits.hard_low_volt, limits.hard_high_volt, "V", "voltage"),
+            (current, -limits.hard_discharge_ampere, limits.hard_charge_ampere, "A", "current"),
+        ):
+            if not low <= seen <= high:
+                return Trip(
+                    f"{word} {seen:g} {unit} beyond {low if seen < low else high:g} {unit}",
+                    "cell type",
+                )
+        if not self._low <= voltage <= self._high:
+            bound = self._low if voltage < self._low else self._high
+            return self._confirm(f"voltage {voltage:g} V beyond {bound:g} V", "protocol")
+        if not self._bottom <= current <= self._top:
+            bound = self._bottom if current < self._bottom else self._top
+            return self._confirm(f"current {current:g} A beyond {bound:g} A", "protocol")
+        return Trip(f"{abs(charge):g} Ah moved in one step, beyond {self._most:g} Ah", "protocol")
+
+    def _confirm(self, cause: str, owner: str) -> Suspect | Trip:
+        """Trip when the reading before was suspect too."""
+        if self._suspect:
+            return Trip(cause, owner)
+        self._suspect = cause
+        return Suspect(cause)
