@@ -1,0 +1,1 @@
+"""Colours and glyphs, in one place."""
