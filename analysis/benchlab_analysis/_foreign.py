@@ -1,0 +1,427 @@
+"""Sums a cycle from rows: the cycler's counters, or integration where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from benchlab.model.run import Run
+from benchlab_analysis._counters import (
+    Cumulative,
+    counter_quantum,
+    integrated,
+    reset_safe,
+    reset_scope,
+    rest_threshold,
+)
+from benchlab_analysis._halves import Halves, halves, merge_small, number_cycles
+from benchlab_analysis._sums import CycleSums, Provenance
+
+__all__ = ["sums_from_rows"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+
+COMPLETE_SHARE = 0.05
+"""A half cycle with less than this share of the median one is not a whole one."""
+
+COARSE = 1e-4
+"""A counter that moves in larger shares of a discharge than this is worth a word."""
+
+BALANCE = 0.5
+"""A half cycle with less than this share of its partner, or of the usual one, was cut short."""
+
+
+class _Rows(NamedTuple):
+    time: Floats
+    voltage: Floats
+    current: Floats
+    threshold: float
+    charge: Floats
+    discharge: Floats
+    charge_energy: Floats
+    discharge_energy: Floats
+    bound: Floats | None
+    quantum: float
+    resets: Ints
+    before_first: tuple[float, float, float, float]
+
+
+class _Blocks(NamedTuple):
+    cycle: npt.NDArray[np.uint32]
+    first: Ints
+    last: Ints
+    of_row: Ints
+
+
+def sums_from_rows(run: Run, provenance: Provenance) -> CycleSums:
+    """Return the sums a cycle of a run without step index; `provenance` is filled in.
+
+    A rise of a counter between the last row of a cycle and the first row of the next belongs to
+    the next, unless the current shows that it was the tail of the half cycle before.
+
+    Raises
+    ------
+    KeyError
+        Where time, voltage or current is missing.
+    """
+    rows = _read(run, provenance)
+    cycle = _index(run)
+    if cycle is None:
+        cycle = _cycles_from_current(rows, run.cell, provenance)
+    blocks = _blocks(cycle, provenance)
+    found = halves(rows.current, rows.threshold, rows.charge, rows.discharge, blocks.of_row)
+    return _sum(rows, blocks, found, provenance)
+
+
+def _read(run: Run, provenance: Provenance) -> _Rows:
+    time, voltage, current = (
+        np.asarray(run[name], dtype=np.float64)
+        for name in ("test_time_second", "voltage_volt", "current_ampere")
+    )
+    threshold = rest_threshold(current)
+    power = current * voltage
+    integrals = [
+        integrated(time, np.abs(values), gate)
+        for values, gate in (
+            (current, current > threshold),
+            (current, current < -threshold),
+            (power, current > threshold),
+            (power, current < -threshold),
+        )
+    ]
+    counted = [_counter(run, name) for name in ("charging", "discharging")]
+    energies = [_counter(run, name, "energy_wh") for name in ("charging", "discharging")]
+    bound = None
+    quantum = 0.0
+    resets = np.empty(0, dtype=np.intp)
+    before = [0.0, 0.0, 0.0, 0.0]
+    if any(item is None for item in counted):
+        provenance.source = "integration"
+        a, b = integrals[0].bound, integrals[1].bound
+        if a is not None and b is not None:
+            bound = a + b
+        total = integrals[0].values[-1] + integrals[1].values[-1] if len(time) else 0.0
+        share = bound[-1] / total if bound is not None and total > 0.0 else np.nan
+        provenance.notes.append(
+            "THERE ARE NO COUNTERS: charge is integrated from the recorded rows by the trapezoid; "
+            f"it may be off by up to {share:.2%} where the current changes between two rows"
+        )
+        sums = integrals[:2]
+    else:
+        provenance.source = "counters"
+        raw = [item for item in counted if item is not None]
+        sums = [reset_safe(item) for item in raw]
+        quantum = max(counter_quantum(item) for item in raw)
+        resets = np.union1d(sums[0].reset_rows, sums[1].reset_rows)
+        before[:2] = _first_rises(raw, current, time, provenance)
+        _compare(sums, integrals, provenance)
+        _describe_resets(run, sums, provenance)
+    if any(item is None for item in energies):
+        energy_sums = integrals[2:]
+        if provenance.source == "counters":
+            provenance.notes.append("there are no energy counters: energy is integrated from rows")
+    else:
+        raw_energy = [item for item in energies if item is not None]
+        energy_sums = [reset_safe(item) for item in raw_energy]
+        for index, item in enumerate(raw_energy):
+            before[2 + index] = float(item[0]) if before[index] > 0.0 else 0.0
+    return _Rows(
+        time,
+        voltage,
+        current,
+        threshold,
+        sums[0].values,
+        sums[1].values,
+        energy_sums[0].values,
+        energy_sums[1].values,
+        bound,
+        quantum,
+        resets,
+        (before[0], before[1], before[2], before[3]),
+    )
+
+
+def _index(run: Run) -> npt.NDArray[np.generic] | None:
+    """Return the cycle index; None where there is none, or where it is 0 throughout."""
+    if "cycle_count" not in run:
+        return None
+    index: npt.NDArray[np.generic] = run["cycle_count"]
+    return index if bool(index.any()) else None
+
+
+def _counter(run: Run, direction: str, quantity: str = "capacity_ah") -> Floats | None:
+    for name in (f"{direction}_{quantity}", f"schedule_{direction}_{quantity}"):
+        if name in run:
+            values = np.asarray(run[name], dtype=np.float64)
+            if values.size and bool(np.isfinite(values).all()):
+                return values
+    return None
+
+
+def _first_rises(
+    raw: list[Floats], current: Floats, time: Floats, provenance: Provenance
+) -> list[float]:
+    """Return what the counters show in the first row, if it can have flowed since the start."""
+    interval = min(float(time[0]), 2.0 * float(np.median(np.diff(time)))) if len(time) > 1 else 0.0
+    possible = 1.1 * float(np.abs(current).max()) * max(interval, 0.0) / 3600.0
+    rises = []
+    for direction, values in zip(("charging", "discharging"), raw, strict=True):
+        value = float(values[0])
+        rises.append(value if 0.0 < value <= possible else 0.0)
+        if value > possible:
+            provenance.corrections.append(
+                f"the {direction} counter stands at {value:.6g} Ah in the first row, more than can "
+                "have flowed by then: it is charge from before the file and is not counted"
+            )
+    return rises
+
+
+def _compare(sums: list[Cumulative], integrals: list[Cumulative], provenance: Provenance) -> None:
+    parts = []
+    for name, counted, integral in zip(("charge", "discharge"), sums, integrals, strict=False):
+        if counted.values.size and counted.values[-1] > 0.0:
+            share = integral.values[-1] / counted.values[-1] - 1.0
+            parts.append(f"{name} {share:+.2%}")
+            if abs(share) > 0.1:
+                provenance.notes.append(
+                    f"rows and counters do not agree on the {name} ({share:+.1%}): check the sign "
+                    "of the current, the unit of the time and what the counters count"
+                )
+    provenance.integral_deviation = ", ".join(parts) or "no charge counted"
+
+
+def _describe_resets(run: Run, sums: list[Cumulative], provenance: Provenance) -> None:
+    raw = sums
+    schedule = ("schedule_charging_capacity_ah", "schedule_discharging_capacity_ah")
+    if all(name in run for name in schedule):
+        raw = [reset_safe(run[name]) for name in schedule]
+    resets = np.union1d(raw[0].reset_rows, raw[1].reset_rows)
+    steps = next((run[name] for name in ("step_count", "step_id") if name in run), None)
+    cycle = _index(run)
+    if cycle is None:
+        cycle = np.zeros(len(run), dtype=np.uint32)
+    provenance.reset_scope = reset_scope(resets, cycle, steps)
+    provenance.reset_count = int(resets.size)
+    provenance.noise_drop_count = sum(int(item.noise_rows.size) for item in raw)
+    provenance.noise_drop_ah = sum(item.ignored for item in raw)
+    if resets.size:
+        provenance.corrections.append(
+            f"the counters were reset {resets.size} times (scope: {provenance.reset_scope}); "
+            "their rises were summed across the resets"
+        )
+
+
+def _cycles_from_current(
+    rows: _Rows, cell: Mapping[str, object], provenance: Provenance
+) -> npt.NDArray[np.uint32]:
+    found = halves(rows.current, rows.threshold, rows.charge, rows.discharge)
+    large, pulses = merge_small(found, rows.charge, rows.discharge)
+    stated = cell.get("first_half_cycle")
+    opening = int(large.sign[0]) if len(large) else 1
+    if len(large) > 1 and large.charge[0] < BALANCE * np.median(large.charge):
+        opening = -opening  # a test that begins in the middle of a half cycle
+    if stated in ("charge", "discharge"):
+        opening = 1 if stated == "charge" else -1
+    provenance.corrections.append(
+        f"there is no cycle index: {len(large)} half cycles were found in the current (rest is "
+        f"below {rows.threshold:.3g} A; {pulses} pulses were merged into them), and a cycle begins "
+        f"with each {'charge' if opening > 0 else 'discharge'}"
+    )
+    return number_cycles(large, opening, len(rows.time))
+
+
+def _blocks(cycle: npt.NDArray[np.generic], provenance: Provenance) -> _Blocks:
+    label = cycle.astype(np.uint32)
+    starts = np.flatnonzero(np.concatenate(([label.size > 0], label[1:] != label[:-1])))
+    ends = np.concatenate((starts[1:] - 1, [label.size - 1])).astype(np.intp)
+    if starts.size and bool((np.diff(label[starts].astype(np.int64)) < 0).any()):
+        provenance.notes.append(
+            "the cycle index falls: a restart or two tests in one file; stretches are kept apart "
+            "in the order of the rows"
+        )
+    lengths = ends - starts + 1 if starts.size else starts
+    of_row = np.repeat(np.arange(starts.size), lengths)
+    return _Blocks(label[starts], starts, ends, of_row)
+
+
+def _sum(rows: _Rows, blocks: _Blocks, found: Halves, provenance: Provenance) -> CycleSums:
+    count = blocks.cycle.size
+    totals = [
+        _per_block(values, blocks, first)
+        for values, first in zip(
+            (rows.charge, rows.discharge, rows.charge_energy, rows.discharge_energy),
+            rows.before_first,
+            strict=True,
+        )
+    ]
+    _give_tails_back(rows, blocks, totals, provenance)
+    charge, discharge, charge_energy, discharge_energy = totals
+    main = {sign: _main_half(found, blocks, sign, count) for sign in (1, -1)}
+    _check(rows, found, main, blocks, provenance)
+    has = {sign: half >= 0 for sign, half in main.items()}
+
+    def voltage(sign: int, rows_of: Ints) -> Floats:
+        out = np.full(count, np.nan)
+        out[has[sign]] = rows.voltage[rows_of[main[sign][has[sign]]]]
+        return out
+
+    both = has[1] & has[-1]
+    first_discharge = np.zeros(count, dtype=np.bool_)
+    first_discharge[both] = found.first[main[-1][both]] < found.first[main[1][both]]
+    complete = both.copy()
+    for values in (charge, discharge):
+        usual = np.median(values[both]) if both.any() else 0.0
+        complete &= values >= COMPLETE_SHARE * usual
+    complete &= np.minimum(charge, discharge) >= BALANCE * np.maximum(charge, discharge)
+    if count and abs(rows.current[-1]) > rows.threshold:
+        complete[-1] = False
+        provenance.notes.append("the file ends under current: its last cycle is not complete")
+    bound = rows.bound if rows.bound is not None else np.zeros(len(rows.time))
+    resolution = _per_block(bound, blocks, 0.0) + 2.0 * rows.quantum
+    if both.any() and rows.quantum > COARSE * np.median(discharge[both]):
+        provenance.notes.append(
+            f"the counters move in steps of {rows.quantum:.3g} Ah, "
+            f"{rows.quantum / np.median(discharge[both]):.2%} of a discharge: no efficiency is "
+            "known any finer"
+        )
+    windows = _windows(rows, found, main, totals, first_discharge)
+    unknown = np.full(count, np.nan)
+    previous_end = np.maximum(blocks.first - 1, 0)
+    sums = CycleSums(
+        cycle=blocks.cycle,
+        both=both,
+        kind=np.full(count, "cycle", dtype=object),
+        complete=complete,
+        charge=charge,
+        discharge=discharge,
+        charge_energy=charge_energy,
+        discharge_energy=discharge_energy,
+        charge_error=unknown,
+        discharge_error=unknown,
+        resolution=resolution,
+        duration=rows.time[blocks.last] - rows.time[previous_end],
+        discharge_first=first_discharge,
+        charge_start=voltage(1, found.first),
+        charge_end=voltage(1, found.last),
+        discharge_start=voltage(-1, found.first),
+        discharge_end=voltage(-1, found.last),
+        window_charge=windows[0],
+        window_discharge=windows[1],
+        window_charge_energy=windows[2],
+        window_discharge_energy=windows[3],
+        window_charge_error=unknown,
+    )
+    before = (blocks.cycle == 0) & ~both
+    if charge[before].sum() + discharge[before].sum() > 0.0:
+        provenance.notes.append(
+            f"before the first cycle {charge[before].sum():.6g} Ah were charged and "
+            f"{discharge[before].sum():.6g} Ah discharged; they belong to no cycle"
+        )
+    return sums.only(~before)
+
+
+def _per_block(values: Floats, blocks: _Blocks, first: float) -> Floats:
+    if not blocks.cycle.size:
+        return np.empty(0)
+    out = np.diff(np.concatenate(([values[0]], values[blocks.last])))
+    out[0] += first
+    return out
+
+
+def _give_tails_back(
+    rows: _Rows, blocks: _Blocks, totals: list[Floats], provenance: Provenance
+) -> None:
+    """Credit the rise at a change of the index to the cycle before, where it is its tail."""
+    after = blocks.first[1:]
+    moved, count = 0.0, 0
+    for sign, charge, energy in ((1.0, 0, 2), (-1.0, 1, 3)):
+        values = (rows.charge, rows.discharge, rows.charge_energy, rows.discharge_energy)
+        rise = values[charge][after] - values[charge][after - 1]
+        tail = (
+            (rise > 0.0)
+            & ~np.isin(after, rows.resets)
+            & (sign * rows.current[after - 1] > rows.threshold)
+            & (sign * rows.current[after] <= rows.threshold)
+        )
+        for number in (charge, energy):
+            shift = np.where(tail, values[number][after] - values[number][after - 1], 0.0)
+            totals[number][:-1] += shift
+            totals[number][1:] -= shift
+        moved += float(rise[tail].sum())
+        count += int(np.count_nonzero(tail))
+    if count and provenance.source == "counters":
+        provenance.corrections.append(
+            f"{count} rises where the cycle index advanced ({moved:.3g} Ah in all) were the tail "
+            "of the half cycle before and are counted there"
+        )
+
+
+def _main_half(found: Halves, blocks: _Blocks, sign: int, count: int) -> Ints:
+    """Return the half cycle with the most charge in each block, -1 where there is none."""
+    out = np.full(count, -1, dtype=np.intp)
+    own = np.flatnonzero(found.sign == sign)
+    order = own[np.argsort(found.charge[own], kind="stable")]
+    out[blocks.of_row[found.first[order]]] = order
+    return out
+
+
+def _windows(
+    rows: _Rows,
+    found: Halves,
+    main: dict[int, Ints],
+    totals: list[Floats],
+    discharge_first: npt.NDArray[np.bool_],
+) -> list[Floats]:
+    """Return charge, discharge and energies of each discharge and the charge of the cycle before.
+
+    Where the discharge comes first in its index, they are those from the end of the discharge
+    before to its own end, so that a charge before the first discharge of all is left out.
+    """
+    count = discharge_first.size
+    charge, discharge, charge_energy, discharge_energy = totals
+    has_charge, has_discharge = main[1] >= 0, main[-1] >= 0
+    out = [np.full(count, np.nan) for _ in range(4)]
+    at = 1 + np.flatnonzero(has_discharge[1:] & has_charge[:-1] & ~discharge_first[1:])
+    for target, values, back in zip(
+        out, (charge, discharge, charge_energy, discharge_energy), (1, 0, 1, 0), strict=True
+    ):
+        target[at] = values[at - back]
+    with_discharge = np.flatnonzero(has_discharge)
+    if with_discharge.size > 1:
+        last = found.last[main[-1][with_discharge]]
+        charging = np.append(found.first[found.sign > 0], len(rows.time))
+        ends = charging[np.searchsorted(charging, last, side="right")] - 1
+        window = discharge_first[with_discharge[1:]]
+        window |= (with_discharge[1:] == count - 1) & ~has_charge[with_discharge[1:]]
+        for target, values in zip(
+            out,
+            (rows.charge, rows.discharge, rows.charge_energy, rows.discharge_energy),
+            strict=True,
+        ):
+            target[with_discharge[1:][window]] = np.diff(values[ends])[window]
+    return out
+
+
+def _check(
+    rows: _Rows, found: Halves, main: dict[int, Ints], blocks: _Blocks, provenance: Provenance
+) -> None:
+    large = np.concatenate([half[half >= 0] for half in main.values()])
+    if large.size:
+        change = rows.voltage[found.last[large]] - rows.voltage[found.first[large]]
+        right = int(np.count_nonzero(found.sign[large] * change > 0.0))
+        provenance.sign_check = (
+            f"voltage moves with the current in {right} of {large.size} half cycles"
+        )
+        if right < 0.5 * large.size:
+            provenance.sign_check += ": THE SIGN OF THE CURRENT LOOKS WRONG"
+    big = found.charge >= COMPLETE_SHARE * found.charge.max(initial=0.0)
+    block = blocks.of_row[found.first[big]]
+    charges = np.bincount(block[found.sign[big] > 0], minlength=blocks.cycle.size)
+    discharges = np.bincount(block[found.sign[big] < 0], minlength=blocks.cycle.size)
+    several = int(np.count_nonzero((charges > 1) & (discharges > 1)))
+    if several:
+        provenance.notes.append(f"{several} cycle indices hold more than one charge and discharge")

@@ -1,0 +1,106 @@
+"""Half cycles, found in the current with a rest threshold of the cell's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Halves", "halves", "merge_small", "number_cycles"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+
+SMALL_SHARE = 0.02
+"""A stretch with less charge than this share of the largest one is a pulse, no half cycle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """Stretches of one direction of current; arrays of shape (k,).
+
+    Attributes
+    ----------
+    sign
+        +1 charge, -1 discharge.
+    first, last
+        Its first and last row under current.
+    charge
+        Ah, as a magnitude.
+    """
+
+    sign: npt.NDArray[np.int8]
+    first: Ints
+    last: Ints
+    charge: Floats
+
+    def __len__(self) -> int:
+        return len(self.sign)
+
+
+def halves(
+    current: Floats, threshold: float, charge: Floats, discharge: Floats, block: Ints | None = None
+) -> Halves:
+    """Return the stretches of one direction of current; rests inside one do not end it.
+
+    Parameters
+    ----------
+    current : ndarray of float64, shape (n,)
+        Amperes.
+    threshold : float
+        The magnitude that is rest.
+    charge, discharge : ndarray of float64, shape (n,)
+        Ah since the first row, in each direction.
+    block : ndarray of int, shape (n,), optional
+        A number a row; no stretch goes on where it changes.
+    """
+    driven = np.flatnonzero(np.abs(current) > threshold)
+    sign = np.sign(current[driven]).astype(np.int8)
+    turns = sign[1:] != sign[:-1]
+    if block is not None:
+        turns |= block[driven][1:] != block[driven][:-1]
+    starts = np.flatnonzero(np.concatenate(([driven.size > 0], turns)))
+    ends = np.concatenate((starts[1:] - 1, [driven.size - 1])) if starts.size else starts
+    return _with_charge(sign[starts], driven[starts], driven[ends], charge, discharge)
+
+
+def _with_charge(
+    sign: npt.NDArray[np.int8], first: Ints, last: Ints, charge: Floats, discharge: Floats
+) -> Halves:
+    before = np.maximum(first - 1, 0)
+    moved = np.where(sign > 0, charge[last] - charge[before], discharge[last] - discharge[before])
+    return Halves(sign, first, last, moved)
+
+
+def merge_small(found: Halves, charge: Floats, discharge: Floats) -> tuple[Halves, int]:
+    """Merge pulses into the half cycles around them; also return how many there were.
+
+    Parameters
+    ----------
+    found : Halves
+    charge, discharge : ndarray of float64, shape (n,)
+        Ah since the first row, in each direction.
+    """
+    keep = found.charge >= SMALL_SHARE * found.charge.max(initial=0.0)
+    sign, first, last = found.sign[keep], found.first[keep], found.last[keep]
+    if not sign.size:
+        return found, 0
+    starts = np.flatnonzero(np.concatenate(([True], sign[1:] != sign[:-1])))
+    ends = np.concatenate((starts[1:] - 1, [sign.size - 1]))
+    merged = _with_charge(sign[starts], first[starts], last[ends], charge, discharge)
+    return merged, int(np.count_nonzero(~keep))
+
+
+def number_cycles(found: Halves, opening: int, rows: int) -> npt.NDArray[np.uint32]:
+    """Return a cycle index a row, from half cycles: a cycle begins with each `opening` half.
+
+    Parameters
+    ----------
+    opening : {+1, -1}
+    rows : int
+        How many rows there are; those before the first cycle get 0.
+    """
+    index = np.zeros(rows, dtype=np.uint32)
+    index[found.first[found.sign == opening]] = 1
+    return np.cumsum(index, dtype=np.uint32)

@@ -1,0 +1,121 @@
+"""A cycle table as text: for a reader, for a program, for a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from benchlab_analysis.cycles import CycleTable
+
+__all__ = ["say_provenance", "supported_digits", "write_csv", "write_json", "write_table"]
+
+MOST_DIGITS = 6
+
+
+def supported_digits(*half_widths: float) -> int:
+    """Return how many decimals an interval supports: 4 for 1e-4, 3 for 2e-4.
+
+    Parameters
+    ----------
+    *half_widths : float
+        The widest counts; NaN and 0 say nothing.
+    """
+    known = [width for width in half_widths if math.isfinite(width) and width > 0.0]
+    if not known:
+        return MOST_DIGITS
+    # a hair above, so that 1e-4 written in binary still supports four
+    return max(0, min(MOST_DIGITS, math.floor(-math.log10(max(known)) + 1e-9)))
+
+
+def write_csv(table: CycleTable, stream: TextIO) -> None:
+    """Write one header line and a row a cycle, with every digit; unknown values are empty."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(list(table))
+    for record in table.records():
+        writer.writerow(
+            "" if isinstance(value, float) and math.isnan(value) else value
+            for value in record.values()
+        )
+
+
+def write_json(table: CycleTable, stream: TextIO) -> None:
+    """Write pairing, provenance and cycles; unknown values are null."""
+    document = {
+        "pairing": table.provenance.pairing,
+        "provenance": table.provenance.as_dict(),
+        "cycles": [
+            {name: _finite(value) for name, value in record.items()} for record in table.records()
+        ],
+    }
+    json.dump(document, stream, indent=2, allow_nan=False, ensure_ascii=False)
+    stream.write("\n")
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def say_provenance(table: CycleTable, stream: TextIO) -> None:
+    """Write how the table came about, one thing a line."""
+    for name, text in table.provenance.lines():
+        stream.write(f"{name}: {text}\n")
+
+
+def write_table(table: CycleTable, stream: TextIO) -> None:
+    """Write a table for a reader, and under it how it came about.
+
+    The coulombic efficiency shows no more digits than its interval supports.
+    """
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    console = Console(file=stream, highlight=False, soft_wrap=False, markup=False)
+    if not console.is_terminal:
+        console.width = 160  # a file or a pipe has no width to fit into
+    shown = RichTable(box=None, pad_edge=False, header_style="bold")
+    heads = (
+        "cycle", "kind", "charge\nAh", "discharge\nAh", "CE", "CE +-", "energy\neff.", "retention",
+        "mean V\ncharge", "mean V\ndischarge", "hours", "complete",
+    )  # fmt: skip
+    for head in heads:
+        shown.add_column(head, justify="left" if head == "kind" else "right", no_wrap=True)
+    for record in table.records():
+        shown.add_row(*_cells(record))
+    console.print(shown)
+    if not table.rows:
+        console.print("There are no cycles in this run.")
+    console.print()
+    notes = RichTable(box=None, pad_edge=False, show_header=False)
+    notes.add_column(style="dim", no_wrap=True)
+    notes.add_column()
+    for name, text in table.provenance.lines():
+        notes.add_row(name, text)
+    console.print(notes)
+
+
+def _cells(record: dict[str, Any]) -> list[str]:
+    efficiency = record["coulombic_efficiency"]
+    width = record["coulombic_efficiency_half_width"]
+    digits = supported_digits(width, record["coulombic_efficiency_resolution"])
+    known = math.isfinite(width)
+    return [
+        str(record["cycle_count"]),
+        str(record["kind"]),
+        f"{record['cycle_charging_capacity_ah']:.6f}",
+        f"{record['cycle_discharging_capacity_ah']:.6f}",
+        _number(efficiency, digits),
+        f"{width:.1e}" if known else ("not known" if math.isfinite(efficiency) else "-"),
+        _number(record["energy_efficiency"], 4),
+        _number(record["capacity_retention"], 4),
+        _number(record["charging_mean_voltage_volt"], 4),
+        _number(record["discharging_mean_voltage_volt"], 4),
+        _number(record["duration_second"] / 3600.0, 2),
+        "yes" if record["complete"] else "no",
+    ]
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if math.isfinite(value) else "-"

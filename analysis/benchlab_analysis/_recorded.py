@@ -1,0 +1,190 @@
+"""Sums a cycle from the step index of a recorded run, and what its instrument's accuracy allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchlab.model.run import Run
+from benchlab.model.table import Table
+from benchlab_analysis._sums import CycleSums, Provenance
+
+__all__ = ["sums_from_steps"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+
+
+def sums_from_steps(run: Run, provenance: Provenance) -> CycleSums:
+    """Return the sums a cycle from the step index alone; `provenance` is filled in.
+
+    Steps of cycle 0 belong to no cycle. A cycle is complete where it has both halves and the last
+    driven step of each reached an end of its own; the last one of a run that was cut off is not.
+    """
+    provenance.source = "step index"
+    provenance.integral_deviation = "not computed here; benchlab check recomputes from rows"
+    steps = run.steps
+    inside = np.flatnonzero(steps["cycle_count"] > 0)
+    cycle, of_step = np.unique(steps["cycle_count"][inside], return_inverse=True)
+    count = cycle.size
+    column = {name: steps[name][inside] for name in steps}
+    charge = _number(column, "step_charging_capacity_ah")
+    discharge = _number(column, "step_discharging_capacity_ah")
+    rest = np.array(
+        [text.startswith("REST") for text in column["step_type"].tolist()], dtype=np.bool_
+    )
+    direction = np.where(rest, 0, np.sign(charge - discharge))
+    last = {sign: _edge(direction == sign, of_step, count, last=True) for sign in (1, -1)}
+    first = {sign: _edge(direction == sign, of_step, count, last=False) for sign in (1, -1)}
+    has = {sign: last[sign] >= 0 for sign in (1, -1)}
+    both = has[1] & has[-1]
+    complete = both.copy()
+    for sign in (1, -1):
+        complete &= column["own_end"][last[sign]] == 1
+    if count and run.state != "closed":
+        complete[-1] = False
+        provenance.notes.append(f"the run is {run.state}: its last cycle is not complete")
+    errors = _step_errors(column, run.instrument, provenance)
+    begin = _edge(np.ones(inside.size, dtype=np.bool_), of_step, count, last=False)
+    finish = _edge(np.ones(inside.size, dtype=np.bool_), of_step, count, last=True)
+
+    def total(values: Floats, sign: int | None = None) -> Floats:
+        weights = values if sign is None else np.where(direction == sign, values, 0.0)
+        sums: Floats = np.bincount(of_step, weights=weights, minlength=count).astype(np.float64)
+        return sums
+
+    def voltage(name: str, rows: Ints, sign: int) -> Floats:
+        return np.where(has[sign], column[name][rows], np.nan).astype(np.float64)
+
+    sums = CycleSums(
+        cycle=cycle.astype(np.uint32),
+        kind=column["cycle_kind"][begin].astype(object),
+        both=both,
+        complete=complete,
+        charge=total(charge),
+        discharge=total(discharge),
+        charge_energy=total(_number(column, "step_charging_energy_wh")),
+        discharge_energy=total(_number(column, "step_discharging_energy_wh")),
+        charge_error=total(errors, 1),
+        discharge_error=total(errors, -1),
+        resolution=np.zeros(count),
+        duration=column["end_time_second"][finish] - column["start_time_second"][begin],
+        discharge_first=both & (first[-1] < first[1]),
+        charge_start=voltage("start_voltage_volt", first[1], 1),
+        charge_end=voltage("end_voltage_volt", last[1], 1),
+        discharge_start=voltage("start_voltage_volt", first[-1], -1),
+        discharge_end=voltage("end_voltage_volt", last[-1], -1),
+        window_charge=np.full(count, np.nan),
+        window_discharge=np.full(count, np.nan),
+        window_charge_energy=np.full(count, np.nan),
+        window_discharge_energy=np.full(count, np.nan),
+        window_charge_error=np.full(count, np.nan),
+    )
+    _fill_windows(sums, has)
+    _check_sign(column, direction, provenance)
+    return sums
+
+
+def _number(column: dict[str, npt.NDArray[Any]], name: str) -> Floats:
+    return np.asarray(column[name], dtype=np.float64)
+
+
+def _edge(chosen: npt.NDArray[np.bool_], group: Ints, count: int, *, last: bool) -> Ints:
+    """Return the first or last chosen step of each cycle, -1 where there is none."""
+    out = np.full(count, -1, dtype=np.intp)
+    index = np.flatnonzero(chosen)
+    if not last:
+        index = index[::-1]
+    out[group[index]] = index
+    return out
+
+
+def _fill_windows(sums: CycleSums, has: dict[int, npt.NDArray[np.bool_]]) -> None:
+    """Put each discharge beside the charge of the cycle just before."""
+    follows = np.zeros(sums.cycle.size, dtype=np.bool_)
+    follows[1:] = (np.diff(sums.cycle.astype(np.int64)) == 1) & has[1][:-1] & has[-1][1:]
+    at = np.flatnonzero(follows)
+    sums.window_charge[at] = sums.charge[at - 1]
+    sums.window_charge_energy[at] = sums.charge_energy[at - 1]
+    sums.window_charge_error[at] = sums.charge_error[at - 1]
+    sums.window_discharge[at] = sums.discharge[at]
+    sums.window_discharge_energy[at] = sums.discharge_energy[at]
+
+
+def _check_sign(
+    column: dict[str, npt.NDArray[Any]], direction: Floats, provenance: Provenance
+) -> None:
+    driven = direction != 0
+    change = column["end_voltage_volt"][driven] - column["start_voltage_volt"][driven]
+    right = int(np.count_nonzero(direction[driven] * change >= 0.0))
+    total = int(np.count_nonzero(driven))
+    provenance.sign_check = f"voltage moves with the current in {right} of {total} driven steps"
+    if total and right < 0.5 * total:
+        provenance.sign_check += ": THE SIGN OF THE CURRENT LOOKS WRONG"
+
+
+def _step_errors(
+    column: dict[str, npt.NDArray[Any]], instrument: Any, provenance: Provenance
+) -> Floats:
+    """Return the worst-case error of each step's charge, in Ah; NaN where nothing is stated.
+
+    gain x Q + offset x time + current at the edges x their half-widths, each taken at its worst.
+    """
+    charge = _number(column, "step_charging_capacity_ah")
+    discharge = _number(column, "step_discharging_capacity_ah")
+    moved = charge + discharge
+    stated = instrument.get("current_ranges") or ()
+    used = _number(column, "current_range_ampere")
+    gain = np.full(used.size, np.nan)
+    offset = np.full(used.size, np.nan)
+    for item in stated:
+        own = np.isclose(used, float(item["full_scale"]), rtol=1e-6, atol=0.0)
+        gain[own], offset[own] = float(item["gain"]), float(item["offset"])
+    hours = (_number(column, "end_time_second") - _number(column, "start_time_second")) / 3600.0
+    edges = (
+        np.abs(_number(column, "start_current_ampere"))
+        * np.nan_to_num(_number(column, "start_half_width_second"))
+        + np.abs(_number(column, "end_current_ampere"))
+        * np.nan_to_num(_number(column, "end_half_width_second"))
+    ) / 3600.0
+    driven = moved > 0.0
+    terms = {"gain": gain * moved, "offset": offset * hours, "step edges": edges}
+    known = driven & np.isfinite(gain)
+    if bool(known.any()):
+        _say_what_limits(terms, used, gain, offset, known, provenance)
+    if bool((driven & ~np.isfinite(gain)).any()) and stated:
+        provenance.notes.append(
+            "some steps name no current range with a stated accuracy: the interval of their "
+            "cycles is not known"
+        )
+    return np.where(driven, sum(terms.values()), 0.0)
+
+
+def _say_what_limits(
+    terms: dict[str, Floats],
+    used: Floats,
+    gain: Floats,
+    offset: Floats,
+    known: npt.NDArray[np.bool_],
+    provenance: Provenance,
+) -> None:
+    totals = {name: float(values[known].sum()) for name, values in terms.items()}
+    largest = max(totals, key=lambda name: totals[name])
+    share = totals[largest] / (sum(totals.values()) or 1.0)
+    heaviest = known.nonzero()[0][np.argmax(terms[largest][known])]
+    stated = {
+        "gain": f"{gain[heaviest]:.3g} of reading",
+        "offset": f"{offset[heaviest]:.3g} A",
+        "step edges": "half-widths of the step edges",
+    }[largest]
+    provenance.interval = (
+        f"worst case of the stated accuracy, charge and discharge taken as independent; limited "
+        f"by the {largest} of the {used[heaviest]:.3g} A range ({stated}; {share:.0%} of the bound)"
+    )
+
+
+def has_steps(steps: Table) -> bool:
+    """Return whether a run carries a step index that cycles can be summed from."""
+    return steps.rows > 0 and "cycle_count" in steps

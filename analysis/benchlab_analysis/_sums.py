@@ -1,0 +1,126 @@
+"""What a cycle table is made of before efficiencies: sums a cycle, and how they came about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["CycleSums", "Provenance"]
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass
+class Provenance:
+    """How a cycle table came about: what was assumed, found, checked and corrected.
+
+    Attributes
+    ----------
+    pairing : str
+        Which charge is divided by which.
+    source : str
+        ``step index``, ``counters`` or ``integration``.
+    reset_scope : str
+        What resets the counters, as found; ``not applicable`` for the step index.
+    noise_drop_count, noise_drop_ah
+        Drops of the counters that were no resets and were ignored, and their sum.
+    sign_check : str
+        Whether the voltage rises while the current is positive.
+    integral_deviation : str
+        The trapezoid of the rows against the counters.
+    reference_cycle : int or None
+        The cycle that retention refers to.
+    interval : str
+        What limits the interval of the coulombic efficiency, or ``not known``.
+    corrections, notes : list of str
+        Each correction that was made; anything else the reader must know.
+    """
+
+    pairing: str = ""
+    pairing_reason: str = ""
+    source: str = ""
+    reset_scope: str = "not applicable"
+    reset_count: int = 0
+    noise_drop_count: int = 0
+    noise_drop_ah: float = 0.0
+    sign_check: str = "not checked"
+    integral_deviation: str = "not computed"
+    reference_cycle: int | None = None
+    interval: str = "not known: no accuracy of the instrument is stored with the run"
+    corrections: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, as for JSON."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Yield name and value as a reader wants them, one thing a line."""
+        yield "pairing", f"{self.pairing} ({self.pairing_reason})"
+        yield "source", self.source
+        yield "counter resets", f"{self.reset_scope}, {self.reset_count} found"
+        yield (
+            "noise drops ignored",
+            f"{self.noise_drop_count}, {self.noise_drop_ah:.3g} Ah in all",
+        )
+        yield "sign check", self.sign_check
+        yield "integral against counter", self.integral_deviation
+        found = "none: no complete cycle" if self.reference_cycle is None else self.reference_cycle
+        yield "retention refers to cycle", str(found)
+        yield "interval of CE", self.interval
+        for text in self.corrections or ["none"]:
+            yield "correction", text
+        for text in self.notes:
+            yield "note", text
+
+
+@dataclass
+class CycleSums:
+    """Sums a cycle, arrays of shape (n,); capacities in Ah, energies in Wh, voltages in V.
+
+    Attributes
+    ----------
+    both
+        Where the cycle has a charge and a discharge.
+    charge_error, discharge_error
+        What the stated accuracy of the instrument allows; NaN where it is not known.
+    resolution
+        Ah that the counters' step, or the integration of rows, may be off; 0 where neither.
+    discharge_first
+        Where the discharge comes before the charge inside the cycle.
+    window_charge, window_discharge, window_charge_energy, window_discharge_energy,
+    window_charge_error
+        A discharge and the charge that came before it; NaN where there was none before it.
+    """
+
+    cycle: npt.NDArray[np.uint32]
+    kind: npt.NDArray[np.object_]
+    both: Flags
+    complete: Flags
+    charge: Floats
+    discharge: Floats
+    charge_energy: Floats
+    discharge_energy: Floats
+    charge_error: Floats
+    discharge_error: Floats
+    resolution: Floats
+    duration: Floats
+    discharge_first: Flags
+    charge_start: Floats
+    charge_end: Floats
+    discharge_start: Floats
+    discharge_end: Floats
+    window_charge: Floats
+    window_discharge: Floats
+    window_charge_energy: Floats
+    window_discharge_energy: Floats
+    window_charge_error: Floats
+
+    def only(self, chosen: Flags) -> CycleSums:
+        """Return the chosen cycles, given by an array of shape (n,)."""
+        return CycleSums(**{item.name: getattr(self, item.name)[chosen] for item in fields(self)})

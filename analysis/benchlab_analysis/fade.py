@@ -1,0 +1,105 @@
+"""The rate at which a cell loses capacity, and its mean coulombic efficiency, over a window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from scipy.stats import theilslopes
+
+from benchlab_analysis.cycles import CycleTable
+
+__all__ = ["FadeRate", "fade_rate"]
+
+LONGEST = 1500
+"""Points used at most: the slopes of all pairs need memory as its square."""
+
+
+@dataclass(frozen=True, slots=True)
+class FadeRate:
+    """A fade rate over a window of cycles; NaN where it is not supported.
+
+    Attributes
+    ----------
+    supported : bool
+        Whether there were cycles enough.
+    percent_per_100_cycles, low, high : float
+        Loss of retention, positive while the cell fades, and its interval.
+    confidence : float
+        That of the interval.
+    mean_coulombic_efficiency, coulombic_efficiency_half_width : float
+        Over the same window. The half-width is the mean of those of the cycles: what a stated
+        accuracy allows does not average out.
+    cycle_number, first_cycle, last_cycle : int
+        How many cycles were used, and the window; 0 where there are none.
+    sentence : str
+    """
+
+    supported: bool
+    percent_per_100_cycles: float
+    low: float
+    high: float
+    confidence: float
+    mean_coulombic_efficiency: float
+    coulombic_efficiency_half_width: float
+    cycle_number: int
+    first_cycle: int
+    last_cycle: int
+    sentence: str
+
+
+def fade_rate(
+    table: CycleTable,
+    *,
+    first: int | None = None,
+    last: int | None = None,
+    at_least: int = 10,
+    confidence: float = 0.95,
+) -> FadeRate:
+    """Return the robust slope of retention over the complete cycles of kind ``cycle``.
+
+    Parameters
+    ----------
+    table : CycleTable
+    first, last : int, optional
+        The window of cycles, both included; all of them if left out.
+    at_least : int
+        Fewer cycles give no rate.
+    confidence : float
+        That of the interval, between 0 and 1.
+
+    References
+    ----------
+    Sen, J. Am. Stat. Assoc. 63 (1968) 1379: the median slope of all pairs, and its interval, for
+    residuals that are independent of each other.
+    """
+    cycle = table["cycle_count"].astype(np.float64)
+    retention = table["capacity_retention"]
+    chosen = table["complete"] & (table["kind"] == "cycle") & np.isfinite(retention)
+    chosen &= (cycle >= (first or 0)) & (cycle <= (np.inf if last is None else last))
+    index = np.flatnonzero(chosen)
+    number = int(index.size)
+    window = (int(cycle[index[0]]), int(cycle[index[-1]])) if number else (0, 0)
+    efficiency = table["coulombic_efficiency"][index]
+    widths = table["coulombic_efficiency_half_width"][index][np.isfinite(efficiency)]
+    efficiency = efficiency[np.isfinite(efficiency)]
+    mean = float(efficiency.mean()) if efficiency.size else nan
+    width = float(widths.mean()) if widths.size else nan
+    if number < at_least:
+        return FadeRate(
+            False, nan, nan, nan, confidence, mean, width, number, *window,
+            f"fade rate: not supported, {number} complete cycles < {at_least}",
+        )  # fmt: skip
+    used = index if number <= LONGEST else index[np.linspace(0, number - 1, LONGEST).astype(int)]
+    slope, _, low, high = theilslopes(retention[used], cycle[used], alpha=confidence)
+    rate, rate_low, rate_high = (-1e4 * float(value) for value in (slope, high, low))
+    thinned = f", every {number / LONGEST:.1f}th used" if number > LONGEST else ""
+    sentence = (
+        f"fade rate {rate:.3g} % per 100 cycles ({confidence:.0%} interval {rate_low:.3g} to "
+        f"{rate_high:.3g}), Theil-Sen over {number} complete cycles, {window[0]} to {window[1]}"
+        f"{thinned}; retention refers to cycle {table.provenance.reference_cycle}"
+    )
+    return FadeRate(
+        True, rate, rate_low, rate_high, confidence, mean, width, number, *window, sentence
+    )  # fmt: skip
