@@ -77,7 +77,7 @@ class Counter:
         current: float,
         *,
         direction: int,
-        open_: bool,
+        is_open: bool,
     ) -> None:
         """Begin a step at its edge with its first reading.
 

@@ -40,9 +40,7 @@ class FrameKind(IntEnum):
     STEP = 3
     EVENT = 4
     STATE = 5
-    CLOCK = 6
-    INTENT = 7
-    END = 8
+    END = 6
 
 
 def run_folder(path: Path) -> Path:
@@ -106,12 +104,31 @@ class JournalWriter:
             self._thread = threading.Thread(target=self._sync_each_second, daemon=True)
             self._thread.start()
 
-    def row(self, packed: bytes) -> None:
-        """Gather one packed row."""
-        self._rows += packed
+    def row(self, *values: float) -> None:
+        """Gather one row, its values in the order of the column table."""
+        self._rows += ROW.pack(*values)
 
-    def frame(self, kind: FrameKind, content: Mapping[str, Any]) -> None:
-        """Append a frame of JSON after the rows gathered so far, and hand it to the system."""
+    def open_record(self, content: Mapping[str, Any]) -> None:
+        """Append what the run is made with: cell, protocol, instrument, settings."""
+        self._frame(FrameKind.OPEN, {"format": JOURNAL_FORMAT, **content})
+
+    def step(self, content: Mapping[str, Any]) -> None:
+        """Append a step that ended."""
+        self._frame(FrameKind.STEP, content)
+
+    def event(self, content: Mapping[str, Any]) -> None:
+        """Append an event."""
+        self._frame(FrameKind.EVENT, content)
+
+    def state(self, content: Mapping[str, Any]) -> None:
+        """Append counters, last reading and place in the program, and flush."""
+        self._frame(FrameKind.STATE, content)
+
+    def end(self, content: Mapping[str, Any]) -> None:
+        """Append the closing record."""
+        self._frame(FrameKind.END, content)
+
+    def _frame(self, kind: FrameKind, content: Mapping[str, Any]) -> None:
         self._gather_rows()
         payload = json.dumps(content, separators=(",", ":")).encode()
         self._pending += pack_frame(kind, self._sequence, payload)
@@ -144,11 +161,6 @@ class JournalWriter:
             raise self._failure(error, "the journal could not be written") from error
         self._good += written
         del self._pending[:]
-
-    @property
-    def gathered(self) -> int:
-        """Bytes of rows not yet flushed."""
-        return len(self._rows)
 
     def close(self) -> None:
         """Flush, sync, and release the files; the folder stays."""

@@ -1,0 +1,373 @@
+"""Runs one program on one source: reads, guards, counts, decides, records, and switches off."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from benchlab.bench.clock import Clock
+from benchlab.bench.counter import Counter
+from benchlab.bench.guard import Guard, Trip
+from benchlab.bench.lateness import Lateness
+from benchlab.bench.outcome import Outcome, Progress
+from benchlab.bench.roles import ArmLimits, Edge, Mode, OffProof, Reading, Setpoint, Source
+from benchlab.bench.sequencer import OWN_ENDS, End, Sequencer
+from benchlab.bench.setpoint import setpoint_for
+from benchlab.bench.sink import Sink
+from benchlab.bench.step_record import StepRecord
+from benchlab.errors import BenchError, CellCheckError, StorageError
+from benchlab.model.flags import RowFlag
+from benchlab.model.program import Program, StepPlan
+
+__all__ = ["RunWorker"]
+
+STATE_SECOND = 1.0
+VIRTUAL_STATE_SECOND = 3600.0
+CONFIRM = int(RowFlag.CONFIRMATION)
+
+
+class _Ended(Exception):
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(reason, text)
+        self.reason = reason
+        self.text = text
+
+
+class RunWorker:
+    """Carries a program out, to its end, a stop, a trip or a fault; the output ends off.
+
+    Parameters
+    ----------
+    watch
+        Called about once a second of the clock and at each step's end.
+    on_edge
+        Called right after each change of the output with the number of the step that ended.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        source: Source,
+        clock: Clock,
+        sink: Sink,
+        *,
+        watch: Callable[[Progress], None] = lambda _: None,
+        on_edge: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.program = program
+        self.lateness = Lateness()
+        self._source = source
+        self._clock = clock
+        self._sink = sink
+        self._watch = watch
+        self._on_edge = on_edge
+        self._sequencer = Sequencer(program)
+        self._guard = Guard(program.limits, program.period_second)
+        self._counter = Counter()
+        self._margin = source.capabilities.voltage_margin_volt
+        self._stop = ""
+        self._began = math.nan
+        self._unix = 0
+        self._rows = 0
+        self._next = math.inf
+        self._state_due = 0.0
+        self._voltage = math.nan
+        self._direction = 0
+        self._step: StepRecord | None = None
+        self._off = OffProof(False, "nothing was sent")
+
+    def stop(self, why: str) -> None:
+        """Ask for the run to be stopped; safe from any thread and from a signal handler."""
+        self._stop = why
+        self._clock.wake()
+
+    def prepare(self) -> Reading:
+        """Arm the instrument and look at the cell, before anything is recorded.
+
+        Raises
+        ------
+        benchlab.errors.BenchError
+            The output is off again.
+        """
+        limits = self.program.limits
+        try:
+            self._source.arm(
+                ArmLimits(
+                    limits.low_volt, limits.high_volt, limits.charge_ampere, limits.discharge_ampere
+                )
+            )
+            seen = self._source.look(limits.high_volt)
+        except BenchError:
+            self._source.safe()
+            raise
+        if not limits.low_volt <= seen.voltage <= limits.high_volt:
+            self._source.safe()
+            raise CellCheckError(
+                f"the cell stands at {seen.voltage:.4f} V, outside the limits"
+                f" {limits.low_volt:g} V to {limits.high_volt:g} V. No current was sent.",
+                remedy="Check polarity and wiring, and that it is the cell the protocol is for.",
+            )
+        self._voltage = seen.voltage
+        return seen
+
+    def run(self) -> Outcome:
+        """Carry the program out. The output is off when this returns, or the outcome says not."""
+        error: BaseException | None = None
+        self._unix = self._clock.unix_ns()
+        self._began = self._clock.now
+        try:
+            self._steps()
+            reason, text = "done", "the protocol came to its end"
+            self._off = self._source.safe()
+        except _Ended as ended:
+            reason, text = ended.reason, ended.text
+        except BenchError as failure:
+            reason, text, error = "failed", str(failure), failure
+        except Exception as bug:
+            reason, text, error = "failed", traceback.format_exc(), bug
+        if error is not None:
+            self._off = self._source.safe()
+        # a full disk must not keep anybody from hearing how the run ended
+        with suppress(StorageError):
+            self._abandon_step(reason)
+            self._event(reason, "bench", text)
+            proof = "proven off" if self._off.proven else "NOT PROVEN OFF"
+            self._event("off", "bench", f"output {proof}: {self._off.evidence}")
+        return Outcome(reason, text, self._off, self.lateness, error)
+
+    def _abandon_step(self, reason: str) -> None:
+        if self._step is not None:
+            self._step.end_reason = self._step.end_reason or reason
+            now = self._clock.now
+            self._close_step(Edge(now, math.nan, now, math.nan))
+
+    def _steps(self) -> None:
+        plan = self._sequencer.advance()
+        while plan is not None:
+            setpoint, sign = setpoint_for(
+                plan, self.program.limits, self._margin, self._voltage, self._direction
+            )
+            edge = self._source.apply(setpoint)
+            self._close_step(edge)
+            step = self._open_step(plan, edge, sign, setpoint)
+            step.end_reason = self._readings(plan, edge, step)
+            if self._sequencer.ended(End(step.end_reason), self._clock.now):
+                self._switch_off(step.end_reason)
+                raise _Ended(
+                    "held",
+                    "three steps in a row ended within seconds: contact lost, or a dead cell",
+                )
+            plan = self._sequencer.advance()
+        self._close_step(self._source.apply(Setpoint(Mode.OPEN)))
+
+    def _open_step(self, plan: StepPlan, edge: Edge, sign: int, setpoint: Setpoint) -> StepRecord:
+        if self._step is None and not self._rows:
+            self._began = edge.began
+            self._unix = self._clock.unix_ns() - round((self._clock.now - edge.began) * 1e9)
+            self._next = edge.began
+            self._event("start", "bench", f"the cell stands at {self._voltage:.4f} V")
+        self._direction = sign or self._direction
+        self._sequencer.begin(edge.began, sign, self._margin)
+        self._guard.begin(plan, sign, setpoint.voltage_volt, edge.began)
+        self._step = StepRecord(
+            plan, self._sequencer.step_count, self._sequencer.cycle_count, sign, edge, self._rows
+        )
+        return self._step
+
+    def _readings(self, plan: StepPlan, edge: Edge, step: StepRecord) -> End:
+        """Read until the step ends, and return why; the loop that all speed depends on."""
+        clock, counter, sequencer = self._clock, self._counter, self._sequencer
+        sleep_until, period = clock.sleep_until, self.program.period_second
+        read, guard_reading = self._source.read, self._guard.reading
+        sequencer_reading, counter_reading = sequencer.reading, counter.reading
+        late = None if clock.virtual else self.lateness.add
+        every, change = plan.every_second, plan.or_change_volt
+        reading = read()
+        time, voltage, current, _, flags, requested, replied = reading
+        counter.begin(
+            edge.began,
+            time,
+            voltage,
+            current,
+            direction=step.sign,
+            is_open=plan.output == "open",
+        )
+        step.first(reading)
+        self._row(reading, RowFlag.STEP_START)
+        due, last_voltage, recorded = time + every - period / 2.0, voltage, True
+        before = (math.nan, math.nan)
+        final = False
+        while True:
+            confirm = 0
+            verdict = guard_reading(time, voltage, current, counter.charge)
+            if verdict is not None:
+                if isinstance(verdict, Trip):
+                    self._trip(verdict, reading)
+                confirm = CONFIRM
+            else:
+                end = sequencer_reading(time, voltage, current, counter.charge)
+                if end is None:
+                    before = (voltage, counter.charge)
+                elif end is End.CONFIRM:
+                    step.crossed(before, (voltage, counter.charge))
+                    confirm = CONFIRM
+                elif end is End.TRANSITION:
+                    step.transition(counter.charge)
+                    self._row(reading, RowFlag.TRANSITION)
+                    recorded, last_voltage = True, voltage
+                    self._event("transition", "instrument", f"{plan.hold_volt:g} V reached")
+                else:
+                    return self._end_of(end, reading, recorded)
+            if time >= due or abs(voltage - last_voltage) >= change:
+                if not recorded:
+                    self._row(reading, 0)
+                last_voltage = voltage
+                due += every
+                if due <= time:
+                    due = time + every - period / 2.0
+            if time >= self._state_due:
+                self._save(reading)
+            if final and not confirm:
+                sleep_until(sequencer.wake)
+                timed = sequencer.tick(clock.now)
+                if timed is not None:
+                    return self._end_of(timed, reading, recorded)
+            if self._stop:
+                self._halt(reading, recorded)
+            if not confirm:
+                wake = self._next
+                while wake <= replied:
+                    wake += period
+                if wake - self._next > 1.5 * period:
+                    self._overdue(round((wake - self._next) / period) - 1)
+                self._next = wake
+                lead = replied - requested + 1e-3
+                final = sequencer.wake - lead <= wake
+                if final:
+                    wake = max(sequencer.wake - lead, replied)
+                sleep_until(wake)
+                if self._stop:
+                    self._halt(reading, recorded)
+                if late is not None:
+                    late(clock.now - wake)
+            reading = read()
+            time, voltage, current, _, flags, requested, replied = reading
+            counter_reading(time, voltage, current)
+            if confirm:
+                reading = reading._replace(flags=flags | CONFIRM)
+            recorded = False
+
+    def _end_of(self, end: End, reading: Reading, recorded: bool) -> End:
+        if not recorded:
+            self._row(reading, RowFlag.STEP_END)
+        self._voltage = reading.voltage if reading.voltage == reading.voltage else self._voltage
+        if self._step is not None:
+            self._step.last(reading)
+        if end in (End.ALREADY_MET, End.AT_MOST, End.HOLD_TIME):
+            self._event(end.value, "bench", f"step {self._sequencer.step_count} ended by it")
+        self._watch(self._progress(reading))
+        return end
+
+    def _close_step(self, edge: Edge) -> None:
+        step, self._step = self._step, None
+        if step is None:
+            return
+        totals = self._counter.end(edge.ended)
+        end = step.end_reason
+        self._sink.step(
+            step.record(totals, edge, self._began, self._rows - 1, own_end=end in OWN_ENDS)
+        )
+        self._on_edge(step.step_count)
+
+    def _trip(self, trip: Trip, reading: Reading) -> None:
+        self._switch_off("tripped", reading)
+        self._event("trip", trip.owner, trip.cause)
+        raise _Ended("tripped", f"{trip.cause} (limit of the {trip.owner}); output switched off")
+
+    def _halt(self, reading: Reading, recorded: bool) -> None:
+        self._switch_off("stopped", None if recorded else reading)
+        raise _Ended("stopped", self._stop)
+
+    def _switch_off(self, reason: str, reading: Reading | None = None) -> None:
+        """Make the output safe before anything else, then record how the step ended."""
+        before = self._clock.now
+        self._off = self._source.safe()
+        after = self._clock.now
+        middle, half = (before + after) / 2.0, (after - before) / 2.0
+        if self._step is not None:
+            if reading is not None:
+                self._row(reading, RowFlag.STEP_END)
+                self._step.last(reading)
+            self._step.end_reason = self._step.end_reason or reason
+            self._close_step(Edge(middle, half, middle, half))
+
+    def _overdue(self, missed: int) -> None:
+        trip = self._guard.tick(self._clock.now)
+        if trip is not None:
+            self._switch_off("tripped")
+            self._event("trip", trip.owner, trip.cause)
+            raise _Ended("tripped", f"{trip.cause}; output switched off")
+        if not self.lateness.missed:
+            self._event("late", "bench", f"{missed} control periods passed without a reading")
+        self.lateness.missed += missed
+
+    def _row(self, reading: Reading, flag: int) -> None:
+        sequencer = self._sequencer
+        charging, discharging, charged, discharged = self._counter.totals()
+        elapsed = reading.time - self._began
+        self._sink.row(
+            elapsed,
+            self._unix + round(elapsed * 1e9),
+            reading.voltage,
+            reading.current,
+            sequencer.cycle_count,
+            sequencer.step_count,
+            sequencer.plan.step_id,
+            charging,
+            discharging,
+            charged,
+            discharged,
+            reading.temperature,
+            reading.flags | flag,
+        )
+        self._rows += 1
+
+    def _save(self, reading: Reading) -> None:
+        interval = VIRTUAL_STATE_SECOND if self._clock.virtual else STATE_SECOND
+        self._state_due = reading.time + interval
+        self._sink.state(
+            {
+                "test_time_second": reading.time - self._began,
+                "voltage_volt": reading.voltage,
+                "current_ampere": reading.current,
+                "counters": self._counter.totals(),
+                "step_charge_ah": self._counter.charge,
+                **self._sequencer.state(),
+            }
+        )
+        self._watch(self._progress(reading))
+
+    def _progress(self, reading: Reading) -> Progress:
+        sequencer = self._sequencer
+        return Progress(
+            sequencer.plan,
+            sequencer.step_count,
+            sequencer.cycle_count,
+            reading.time - self._began,
+            reading.voltage,
+            reading.current,
+        )
+
+    def _event(self, kind: str, actor: str, text: str) -> None:
+        elapsed = self._clock.now - self._began
+        content: dict[str, Any] = {
+            "test_time_second": elapsed,
+            "unix_time_nanosecond": self._unix + round(elapsed * 1e9),
+            "kind": kind,
+            "actor": actor,
+            "text": text,
+        }
+        self._sink.event(content)

@@ -1,0 +1,368 @@
+"""Keithley 2450 source measure unit, SCPI command set, stepped by the host.
+
+The voltage is sourced and the current limit regulates: a charge sets the source to the voltage
+where the cell must stop and the limit to the current, so that the instrument itself goes over to
+constant voltage there. That state is safe for ever, which matters because the 2450 has no
+watchdog: if the host dies the output stays on as it was.
+
+Order of things, from the reference manual (2450-901-01): the output-off state is kept for each
+source function and is *normal* (0 V, which discharges a cell) after a reset; so high impedance is
+set first and ``*RST`` is never sent. Changing function or sense wiring with the output on turns it
+off. Facts come from manuals and public code; nothing here has been confirmed on hardware yet.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from benchlab.bench.clock import Clock
+from benchlab.bench.roles import (
+    ArmLimits,
+    Capabilities,
+    Edge,
+    Identity,
+    Mode,
+    OffProof,
+    Reading,
+    Setpoint,
+    Source,
+)
+from benchlab.bench.twin import Twin, TwinSpec
+from benchlab.errors import (
+    BenchError,
+    CellCheckError,
+    GarbledAnswer,
+    IdentityError,
+    InstrumentRefused,
+    Unsupported,
+)
+from benchlab.model.flags import RowFlag
+from benchlab_drivers.wire.keithley2450_accuracy import MEASURE_CURRENT, MEASURE_VOLTAGE
+from benchlab_drivers.wire.transport import DirectTransport, Transport, open_transport
+
+__all__ = ["CAPABILITIES", "Keithley2450", "connect", "simulate"]
+
+READ = b':READ? "defbuffer1",SOUR,READ\n'
+STILL_OFF = b":OUTP?\n"
+PROTECTION_VOLT = (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
+OVERFLOW = 9.0e37
+REST_RANGE_AMPERE = 1e-6
+OVERRANGE = 1.05
+SAFE_TRIES = 3
+
+CAPABILITIES = Capabilities(
+    voltage_volt=(-20.0, 20.0),
+    current_ampere=(-1.05, 1.05),
+    power_watt=20.0,
+    modes=frozenset(Mode),
+    hardware_cccv=True,
+    four_wire=True,
+    measures_when_off=False,
+    watchdog_second=None,
+    fastest_period_second=0.05,
+    stop_bound_second=1.0,
+    off_leaves="an open relay (high impedance)",
+    host_dies="the output stays as it was: the current flows on until the cell is at the voltage"
+    " of the step's end, and is held there",
+    voltage_margin_volt=0.010,
+    current_ranges=MEASURE_CURRENT,
+    voltage_ranges=MEASURE_VOLTAGE,
+)
+
+
+class _State(NamedTuple):
+    """What the driver last set and verified: source function, and whether the output is on."""
+
+    function: str
+    on: bool
+
+
+class Keithley2450:
+    """A `benchlab.bench.roles.Source` for one 2450.
+
+    Parameters
+    ----------
+    resource : str
+        Named in errors and in the identity.
+    serial_number : str, optional
+        Refuse any other instrument.
+    """
+
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self, line: Transport, clock: Clock, *, resource: str, serial_number: str = ""
+    ) -> None:
+        self.line = line
+        self.resource = resource
+        self._clock = clock
+        self._serial_number = serial_number
+        self._state = _State("", False)
+        self._range = math.nan
+        self._volt_range = 20
+        self._query = line.query
+
+    def open(self) -> Identity:
+        """Identify, then bring the output to off in high impedance, whatever it was."""
+        identity = self._identify()
+        for function in ("VOLT", "CURR"):
+            self._set(f":OUTP:{function}:SMOD HIMP", f":OUTP:{function}:SMOD?", "HIMP")
+        self._set(":OUTP OFF", ":OUTP?", "0")
+        self._ask("*CLS;:SYST:CLE;:SYST:ERR:COUN?")
+        self._state = _State("", False)
+        self._set(":FORM:ASC:PREC 10", ":FORM:ASC:PREC?", "10")
+        return identity
+
+    def _identify(self) -> Identity:
+        answer = self._ask("*IDN?")
+        parts = [part.strip() for part in answer.split(",")]
+        if len(parts) != 4 or "KEITHLEY" not in parts[0].upper() or "2450" not in parts[1]:
+            raise IdentityError(
+                f"expected a Keithley 2450, found {answer!r}; nothing was sent to it.",
+                where=self.resource,
+                remedy="Check the address, or choose the driver for that instrument.",
+            )
+        if self._serial_number and parts[2] != self._serial_number:
+            raise IdentityError(
+                f"expected serial number {self._serial_number}, found {parts[2]}.",
+                where=self.resource,
+                remedy="Check which instrument is wired to this channel.",
+            )
+        self._serial_number = parts[2]
+        language = self._ask("*LANG?")
+        if language != "SCPI":
+            raise IdentityError(
+                f"the instrument's command set is {language}, not SCPI.",
+                where=self.resource,
+                remedy="Choose SCPI in its system settings (it asks for a restart).",
+            )
+        return Identity(
+            parts[0], parts[1].removeprefix("MODEL "), parts[2], parts[3], self.resource
+        )
+
+    def look(self, voltage_high_volt: float) -> Reading:
+        """Read the cell's voltage as a 0 A source limited to the cell's highest voltage."""
+        self._zero_current(voltage_high_volt)
+        self._output_on()
+        reading = self.read()
+        limited = self._ask(":SOUR:CURR:VLIM:TRIP?") == "1"
+        self.apply(Setpoint(Mode.OPEN))
+        if limited:
+            raise CellCheckError(
+                f"no cell: the leads go to {reading.voltage:.3f} V without current."
+                " The output was switched off.",
+                where=self.resource,
+                remedy="Connect the cell and its sense leads, and start again.",
+            )
+        return reading
+
+    def arm(self, limits: ArmLimits) -> None:
+        """Set over-voltage protection and remote sense for both functions, and read them back."""
+        top = max(limits.current_charge_ampere, limits.current_discharge_ampere)
+        level = next((p for p in PROTECTION_VOLT if p > limits.voltage_high_volt), None)
+        if level is None or top > CAPABILITIES.current_ampere[1]:
+            raise Unsupported(
+                f"the limits {limits.voltage_high_volt:g} V and {top:g} A are beyond the 2450.",
+                where=self.resource,
+                remedy="Lower the limits, or use a larger instrument.",
+            )
+        self._volt_range = 2 if limits.voltage_high_volt < 2.0 else 20
+        self._set(f":SOUR:VOLT:PROT PROT{level}", ":SOUR:VOLT:PROT?", f"PROT{level}")
+        for function in ("VOLT", "CURR"):
+            self._set(f":SENS:{function}:RSEN ON", f":SENS:{function}:RSEN?", "1")
+
+    def apply(self, setpoint: Setpoint) -> Edge:
+        """Change the output; the edge is the exchange in which the current changed."""
+        if setpoint.mode is Mode.CURRENT and self._state == _State("VOLT", True):
+            began = self._drive(setpoint)
+            return Edge(*began, *began, self._range)
+        ended = self._exchange(":OUTP OFF;:OUTP?", "0")
+        self._state = _State(self._state.function, False)
+        self._range = math.nan
+        if setpoint.mode is Mode.OPEN:
+            return Edge(*ended, *ended)
+        if setpoint.mode is Mode.ZERO:
+            self._zero_current(setpoint.voltage_volt)
+        else:
+            self._configure("VOLT", ':SENS:FUNC "CURR"')
+            self._drive(setpoint)
+        return Edge(*ended, *self._output_on(), self._range)
+
+    def _configure(self, function: str, sense: str) -> None:
+        """Choose a source function with the output off, measured source value, wired in four."""
+        if self._state.function == function:
+            return
+        self._set(f":SOUR:FUNC {function};{sense}", ":SOUR:FUNC?", function)
+        self._set(f":SOUR:{function}:READ:BACK ON", f":SOUR:{function}:READ:BACK?", "1")
+        self._set(f":OUTP:{function}:SMOD HIMP", f":OUTP:{function}:SMOD?", "HIMP")
+        self._state = _State(function, False)
+
+    def _zero_current(self, voltage_volt: float) -> None:
+        self._configure("CURR", ':SENS:FUNC "VOLT"')
+        self._verify(
+            f":SENS:VOLT:RANG {self._volt_range};:SOUR:CURR:RANG {REST_RANGE_AMPERE:g}"
+            f";:SOUR:CURR 0;:SOUR:CURR:VLIM {voltage_volt:.6g}",
+            (":SOUR:CURR?", 0.0),
+            (":SOUR:CURR:VLIM?", voltage_volt),
+        )
+        self._range = REST_RANGE_AMPERE
+
+    def _drive(self, setpoint: Setpoint) -> tuple[float, float]:
+        """Set limit, range and voltage in one line; a range is never below the limit."""
+        ampere = abs(setpoint.current_ampere)
+        ranges = [item.full_scale for item in MEASURE_CURRENT]
+        chosen = next((full for full in ranges if ampere <= full * OVERRANGE), None)
+        if chosen is None:
+            raise Unsupported(
+                f"{ampere:g} A is beyond the largest range of the 2450 ({ranges[-1]:g} A).",
+                where=self.resource,
+                remedy="Lower the current, or use a larger instrument.",
+            )
+        limit, reach = f":SOUR:VOLT:ILIM {ampere:.9g}", f":SENS:CURR:RANG {chosen:g}"
+        rising = not chosen < self._range
+        order = f"{reach};{limit}" if rising else f"{limit};{reach}"
+        edge = self._verify(
+            f"{order};:SOUR:VOLT:RANG {self._volt_range};:SOUR:VOLT {setpoint.voltage_volt:.9g}",
+            (":SOUR:VOLT:ILIM?", ampere),
+            (":SENS:CURR:RANG?", chosen),
+            (":SOUR:VOLT?", setpoint.voltage_volt),
+        )
+        self._range = chosen
+        return edge
+
+    def _output_on(self) -> tuple[float, float]:
+        edge = self._exchange(":OUTP ON;:OUTP?", "1")
+        self._state = _State(self._state.function, True)
+        return edge
+
+    def read(self) -> Reading:
+        """Measure voltage and current in one query; with the output open only prove it is open."""
+        function, on = self._state
+        now = self._clock
+        requested = now.now
+        if not on:
+            answer = self._query(STILL_OFF)
+            replied = now.now
+            if answer.strip() != b"0":
+                raise InstrumentRefused(
+                    f"the output should be off but reads back {answer!r}.",
+                    where=self.resource,
+                    remedy="Somebody may have used its front panel; look at the instrument.",
+                )
+            middle = (requested + replied) / 2.0
+            return Reading(
+                middle, math.nan, 0.0, math.nan, RowFlag.OPEN_CIRCUIT, requested, replied
+            )
+        answer = self._query(READ)
+        replied = now.now
+        try:
+            source, measured = map(float, answer.split(b","))
+        except ValueError:
+            raise GarbledAnswer(READ, answer, where=self.resource) from None
+        flags = 0
+        if not (abs(source) < OVERFLOW and abs(measured) < OVERFLOW):
+            flags = int(RowFlag.OVERRANGE)
+            source = measured = math.nan
+        voltage, current = (source, measured) if function == "VOLT" else (measured, source)
+        middle = (requested + replied) / 2.0
+        return Reading(middle, voltage, current, math.nan, flags, requested, replied)
+
+    def safe(self) -> OffProof:
+        """Switch off, and prove it by reading back the output and its open relay."""
+        problems: list[str] = []
+        for attempt in range(SAFE_TRIES):
+            try:
+                if attempt:
+                    self.line.open()
+                    self._identify()
+                for function in ("VOLT", "CURR"):
+                    self._ask(f":OUTP:{function}:SMOD HIMP;:OUTP:{function}:SMOD?")
+                answer = self._ask(":OUTP OFF;:OUTP?")
+                modes = {self._ask(f":OUTP:{f}:SMOD?") for f in ("VOLT", "CURR")}
+                if answer == "0" and modes == {"HIMP"}:
+                    self._state = _State(self._state.function, False)
+                    return OffProof(
+                        True, "OUTP? reads 0 with the relay open (HIMP)", tuple(problems)
+                    )
+                problems.append(f"OUTP? reads {answer!r}, off state {sorted(modes)}")
+            except BenchError as error:
+                problems.append(str(error))
+        return OffProof(False, "no answer proved the output off", tuple(problems))
+
+    def close(self) -> None:
+        """Release the line."""
+        self.line.close()
+
+    def _ask(self, request: str) -> str:
+        answer = self._query(request.encode() + b"\n").strip()
+        return answer.decode("ascii", errors="replace")
+
+    def _exchange(self, request: str, expected: str) -> tuple[float, float]:
+        """Send a change with its query; return the middle of the exchange and its half-width."""
+        requested = self._clock.now
+        answer = self._ask(request)
+        replied = self._clock.now
+        if answer != expected:
+            raise self._refusal(request, expected, answer)
+        self._refuse_errors(request)
+        return (requested + replied) / 2.0, (replied - requested) / 2.0
+
+    def _set(self, command: str, query: str, expected: str) -> None:
+        self._exchange(f"{command};{query}", expected)
+
+    def _verify(self, commands: str, *expected: tuple[str, float]) -> tuple[float, float]:
+        """Send commands and read their values back in the same line."""
+        request = ";".join([commands, *(query for query, _ in expected)])
+        requested = self._clock.now
+        answer = self._ask(request)
+        replied = self._clock.now
+        try:
+            values = [float(part) for part in answer.split(";")]
+        except ValueError:
+            raise GarbledAnswer(request.encode(), answer.encode(), where=self.resource) from None
+        wanted = [value for _, value in expected]
+        same = len(values) == len(wanted) and all(
+            math.isclose(got, value, rel_tol=1e-5, abs_tol=1e-9)
+            for got, value in zip(values, wanted, strict=True)
+        )
+        if not same:
+            raise self._refusal(request, ";".join(f"{value:g}" for value in wanted), answer)
+        self._refuse_errors(request)
+        return (requested + replied) / 2.0, (replied - requested) / 2.0
+
+    def _refuse_errors(self, request: str) -> None:
+        count = self._ask(":SYST:ERR:COUN?")
+        if count != "0":
+            error = self._ask(":SYST:ERR?")
+            raise InstrumentRefused(
+                f"the instrument refused {request!r}: {error}.",
+                where=self.resource,
+                remedy="The value may be outside its ranges; nothing further was sent.",
+            )
+
+    def _refusal(self, request: str, expected: str, answer: str) -> InstrumentRefused:
+        return InstrumentRefused(
+            f"after {request!r} the instrument reads back {answer!r}, not {expected!r}.",
+            where=self.resource,
+            remedy="Look at its display; another program or a front-panel lock may interfere.",
+        )
+
+
+def connect(resource: str, clock: Clock) -> Source:
+    """Return the driver on an open line to a VISA resource; nothing was sent yet.
+
+    Raises
+    ------
+    benchlab.errors.LinkRefused
+    """
+    return Keithley2450(open_transport(resource, clock), clock, resource=resource)
+
+
+def simulate(clock: Clock, spec: TwinSpec) -> tuple[Source, Twin]:
+    """Return the driver on a simulated 2450 in this process, and the cell behind it."""
+    from benchlab_drivers.sim.keithley2450 import make
+
+    instrument = make(clock, spec)
+    driver = Keithley2450(DirectTransport(instrument), clock, resource="sim:keithley2450")
+    return driver, instrument
