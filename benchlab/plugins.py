@@ -10,7 +10,7 @@ from types import ModuleType
 
 from benchlab.errors import SetupError, UsageError
 
-__all__ = ["modules", "names", "plugin"]
+__all__ = ["names", "plugin"]
 
 
 def _packages(group: str) -> Iterator[str]:
@@ -56,9 +56,3 @@ def plugin(group: str, name: str) -> ModuleType:
             f"{name} needs the package {missing.name!r}, which is not installed.",
             remedy=f"Install it: pip install {missing.name}",
         ) from missing
-
-
-def modules(group: str) -> Iterator[ModuleType]:
-    """Import every plug-in of a group, in order of name."""
-    for name in names(group):
-        yield plugin(group, name)

@@ -13,12 +13,12 @@ from benchlab.bench.counter import Counter
 from benchlab.bench.guard import Guard, Trip
 from benchlab.bench.lateness import Lateness
 from benchlab.bench.outcome import Outcome, Progress
-from benchlab.bench.roles import ArmLimits, Edge, Mode, OffProof, Reading, Setpoint, Source
+from benchlab.bench.roles import Edge, Mode, OffProof, Reading, Setpoint, Source
 from benchlab.bench.sequencer import OWN_ENDS, End, Sequencer
 from benchlab.bench.setpoint import setpoint_for
 from benchlab.bench.sink import Sink
 from benchlab.bench.step_record import StepRecord
-from benchlab.errors import BenchError, CellCheckError, StorageError
+from benchlab.errors import BenchError, StorageError
 from benchlab.model.flags import RowFlag
 from benchlab.model.program import Program, StepPlan
 
@@ -41,6 +41,8 @@ class RunWorker:
 
     Parameters
     ----------
+    seen : Reading
+        The cell before any current, from `benchlab.bench.prepare.prepare`.
     watch
         Called about once a second of the clock and at each step's end.
     on_edge
@@ -53,6 +55,7 @@ class RunWorker:
         source: Source,
         clock: Clock,
         sink: Sink,
+        seen: Reading,
         *,
         watch: Callable[[Progress], None] = lambda _: None,
         on_edge: Callable[[int], None] = lambda _: None,
@@ -74,7 +77,7 @@ class RunWorker:
         self._rows = 0
         self._next = math.inf
         self._state_due = 0.0
-        self._voltage = math.nan
+        self._voltage = seen.voltage
         self._direction = 0
         self._step: StepRecord | None = None
         self._off = OffProof(False, "nothing was sent")
@@ -83,35 +86,6 @@ class RunWorker:
         """Ask for the run to be stopped; safe from any thread and from a signal handler."""
         self._stop = why
         self._clock.wake()
-
-    def prepare(self) -> Reading:
-        """Arm the instrument and look at the cell, before anything is recorded.
-
-        Raises
-        ------
-        benchlab.errors.BenchError
-            The output is off again.
-        """
-        limits = self.program.limits
-        try:
-            self._source.arm(
-                ArmLimits(
-                    limits.low_volt, limits.high_volt, limits.charge_ampere, limits.discharge_ampere
-                )
-            )
-            seen = self._source.look(limits.high_volt)
-        except BenchError:
-            self._source.safe()
-            raise
-        if not limits.low_volt <= seen.voltage <= limits.high_volt:
-            self._source.safe()
-            raise CellCheckError(
-                f"the cell stands at {seen.voltage:.4f} V, outside the limits"
-                f" {limits.low_volt:g} V to {limits.high_volt:g} V. No current was sent.",
-                remedy="Check polarity and wiring, and that it is the cell the protocol is for.",
-            )
-        self._voltage = seen.voltage
-        return seen
 
     def run(self) -> Outcome:
         """Carry the program out. The output is off when this returns, or the outcome says not."""

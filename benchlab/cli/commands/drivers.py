@@ -29,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     from benchlab import plugins
 
     found = [
-        _record(m.__name__.rpartition(".")[2], m.CAPABILITIES) for m in plugins.modules("drivers")
+        _record(name, plugins.plugin("drivers", name).CAPABILITIES)
+        for name in plugins.names("drivers")
     ]
     if arguments.json:
         print(json.dumps(found, indent=1))

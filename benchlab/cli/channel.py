@@ -1,0 +1,70 @@
+"""What ``--channel`` names: a driver on a resource, or a simulated instrument in this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+
+from benchlab import plugins
+from benchlab.bench.clock import Clock
+from benchlab.bench.roles import Source
+from benchlab.bench.twin import Twin, TwinSpec
+from benchlab.errors import UsageError
+
+__all__ = ["Channel", "parse_channel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A driver and where its instrument is; an empty resource means simulated in this process."""
+
+    driver: str
+    resource: str
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the instrument is simulated in this process."""
+        return not self.resource
+
+    def module(self) -> ModuleType:
+        """Return the driver's module."""
+        return plugins.plugin("drivers", self.driver)
+
+    def connect(self, clock: Clock) -> Source:
+        """Return the driver on an open line; nothing was sent yet.
+
+        Raises
+        ------
+        benchlab.errors.LinkError
+        """
+        source: Source = self.module().connect(self.resource, clock)
+        return source
+
+    def simulate(self, clock: Clock, spec: TwinSpec) -> tuple[Source, Twin]:
+        """Return the driver on its simulated instrument, and the cell behind it."""
+        made: tuple[Source, Twin] = self.module().simulate(clock, spec)
+        return made
+
+
+def parse_channel(text: str) -> Channel:
+    """Return the channel that a text names.
+
+    Raises
+    ------
+    benchlab.errors.UsageError
+    """
+    if text.startswith("sim:"):
+        return Channel(text.removeprefix("sim:"), "")
+    driver, separator, resource = text.partition("@")
+    resource, _, number = resource.partition("#")
+    if not separator or not driver or not resource:
+        raise UsageError(
+            f"found the channel {text!r}.",
+            remedy="Write DRIVER@RESOURCE, for example"
+            " keithley2450@TCPIP::192.168.0.5::5025::SOCKET, or sim:DRIVER.",
+        )
+    if number not in ("", "1"):
+        raise UsageError(
+            f"found channel #{number}; {driver} has one channel.", remedy="Leave #... out."
+        )
+    return Channel(driver, resource)

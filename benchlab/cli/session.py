@@ -1,0 +1,211 @@
+"""One run from start to closed file: opens, checks, records, switches off, closes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchlab import __version__
+from benchlab.bench.checks import check_instrument
+from benchlab.bench.clock import RealClock, VirtualClock
+from benchlab.bench.outcome import Outcome, Progress
+from benchlab.bench.prepare import prepare
+from benchlab.bench.roles import Identity, Source
+from benchlab.bench.truth import TruthLog
+from benchlab.bench.twin import TwinSpec
+from benchlab.bench.worker import RunWorker
+from benchlab.cli.channel import Channel
+from benchlab.cli.guardian import Guardian
+from benchlab.errors import FileExists, StorageError
+from benchlab.model.cell import Cell
+from benchlab.model.program import Program
+from benchlab.store.compact import close_run
+from benchlab.store.journal import JournalWriter, run_folder
+from benchlab.store.reader import read_journal
+
+__all__ = ["RunOptions", "RunResult", "run_session"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run: on which channel, into which file, on which clock."""
+
+    channel: Channel
+    out: Path
+    fast: bool = False
+    seed: int = 0
+    ideal: bool = False
+    fresh: bool = False
+    truth: Path | None = None
+    operator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What became of a run."""
+
+    outcome: Outcome
+    path: Path
+    digest: str
+    rows: int
+    truth: dict[str, Any] | None
+
+
+def run_session(
+    program: Program,
+    cell: Cell,
+    options: RunOptions,
+    *,
+    note: Callable[[str], None] = lambda _: None,
+    watch: Callable[[Progress], None] = lambda _: None,
+) -> RunResult:
+    """Carry a program out and return what became of it; nothing is left behind if it cannot start.
+
+    Raises
+    ------
+    benchlab.errors.BenchError
+        Where the run could not start; the output is off and no file was made.
+    """
+    folder = run_folder(options.out)
+    for taken in (options.out, folder):
+        if taken.exists():
+            raise FileExists(
+                "there is something at the output path already; nothing was started.",
+                where=str(taken),
+                remedy="Choose another name; a recording is never written over.",
+            )
+    if not options.out.parent.is_dir():
+        raise StorageError(
+            "the folder of the output file does not exist; nothing was started.",
+            where=str(options.out.parent),
+            remedy="Make the folder first.",
+        )
+    for text in check_instrument(
+        program, options.channel.module().CAPABILITIES, options.channel.driver
+    ):
+        note(text)
+    clock = VirtualClock() if options.fast else RealClock()
+    truth = None
+    if options.channel.simulated:
+        spec = TwinSpec(
+            cell.type.name, program.capacity_ah, options.seed, options.ideal, options.fresh
+        )
+        source, twin = options.channel.simulate(clock, spec)
+        truth = TruthLog(twin)
+    else:
+        source = options.channel.connect(clock)
+    try:
+        identity = source.open()
+        seen = prepare(source, program.limits)
+        note(f"{identity.model} {identity.serial_number}: the cell stands at {seen.voltage:.4f} V")
+        head = _head(program, cell, options, source, identity, clock.virtual)
+        journal = JournalWriter(folder, durable=not options.fast)
+        try:
+            journal.open_record(head)
+            ended = truth.step_ended if truth else lambda _: None
+            worker = RunWorker(program, source, clock, journal, seen, watch=watch, on_edge=ended)
+            outcome = _guarded(worker, options.channel, folder)
+            journal.end(_end(outcome))
+        finally:
+            journal.release()
+    finally:
+        source.close()
+    told = None
+    if truth is not None:
+        steps = read_journal((folder / "journal").read_bytes()).steps
+        told = truth.record(steps, discharge_first=cell.counts_first == "discharge")
+        told["settings"] = asdict(spec)
+    digest = close_run(folder, options.out)
+    if told is not None and options.truth is not None:
+        options.truth.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return RunResult(outcome, options.out, digest, journal.row_count, told)
+
+
+def _guarded(worker: RunWorker, channel: Channel, folder: Path) -> Outcome:
+    """Run with a guardian beside a real instrument; it goes only when the output is proven off."""
+    guardian = None if channel.simulated else Guardian(channel, folder / "guardian.log")
+    with _signals(worker):
+        outcome = worker.run()
+    if guardian is not None and outcome.off.proven:
+        guardian.release()
+    return outcome
+
+
+@contextmanager
+def _signals(worker: RunWorker) -> Iterator[None]:
+    """Turn Ctrl-C, a polite kill and a closed terminal into a stop that switches off."""
+    names = [n for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+    before = {}
+    for name in names:
+        number = getattr(signal, name)
+
+        def stop(_: int, __: object, name: str = name) -> None:
+            worker.stop(f"stopped by the operator ({name})")
+
+        before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _utc() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _head(
+    program: Program,
+    cell: Cell,
+    options: RunOptions,
+    source: Source,
+    identity: Identity,
+    virtual: bool,
+) -> dict[str, Any]:
+    can = source.capabilities
+    protocol = program.record()
+    return {
+        "cell": {**cell.record(), "capacity_ah": program.capacity_ah},
+        "protocol": {
+            "name": protocol.name,
+            "text": protocol.text,
+            "sha256": protocol.sha256,
+            "steps": list(protocol.steps),
+        },
+        "instrument": {
+            "driver": options.channel.driver,
+            **asdict(identity),
+            "current_ranges": [asdict(item) for item in can.current_ranges],
+            "voltage_ranges": [asdict(item) for item in can.voltage_ranges],
+        },
+        "meta": {
+            "origin": "benchlab",
+            "run_id": str(uuid.uuid4()),
+            "benchlab_version": __version__,
+            "started_utc": _utc(),
+            "clock": "virtual" if virtual else "real",
+            "control_period_second": program.period_second,
+            "capacity_basis": program.capacity_basis,
+            "operator": options.operator,
+            "simulated": options.channel.simulated,
+            "limits": asdict(program.limits),
+        },
+    }
+
+
+def _end(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "end_reason": outcome.end_reason,
+        "end_text": outcome.text,
+        "output_proven_off": outcome.off.proven,
+        "off_evidence": outcome.off.evidence,
+        "lateness": outcome.lateness.record(),
+        "closed_utc": _utc(),
+    }
