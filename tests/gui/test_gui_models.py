@@ -72,7 +72,7 @@ def test_the_command_and_the_empty_window_load_neither_plots_nor_hdf5() -> None:
     code = (
         "import sys; from benchlab_gui.commands import gui; assert 'PySide6' not in sys.modules;"
         "import benchlab_gui.app;"
-        "print(sorted({'pyqtgraph', 'scipy', 'matplotlib', 'h5py'} & set(sys.modules)))"
+        "print(sorted({'pyqtgraph', 'scipy', 'matplotlib', 'h5py', 'numpy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from benchlab_gui.presenters.run_view import RunView, load, sentence
+if TYPE_CHECKING:
+    from benchlab_gui.presenters.run_view import RunView
 
 __all__ = ["RunPresenter"]
 
@@ -57,6 +59,9 @@ class RunPresenter(QObject):
     def _read(self, wish: int, path: str) -> None:
         if wish != self._wish:
             return
+        # here, not above: numpy, HDF5 and the analyses load off the window's thread, when needed
+        from benchlab_gui.presenters.run_view import load, sentence
+
         try:
             view = load(path)
         except Exception as error:  # one that ended in silence would leave the window waiting

@@ -10,13 +10,13 @@ from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKe
 from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow, QMenu, QVBoxLayout, QWidget
 
 from benchlab_gui.presenters.run_presenter import RunPresenter
-from benchlab_gui.presenters.run_view import RunView
 from benchlab_gui.theme.tokens import Theme, Tone
 from benchlab_gui.views.message_bar import MessageBar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from benchlab_gui.presenters.run_view import RunView
     from benchlab_gui.views.run_page import RunPage
 
 __all__ = ["MainWindow"]
