@@ -14,6 +14,8 @@ CUTOFF_SETTLE_SECOND = 2.0
 NEAR_HOLD_VOLT = 0.02
 AT_HOLD_VOLT = 0.01
 FALL_FRACTION = 0.995
+LOOK_VOLT = 0.05
+LOOK_SHARE = 0.02
 SHORT_STEP_SECOND = 5.0
 SHORT_STEPS_IN_A_ROW = 3
 
@@ -62,6 +64,9 @@ class Sequencer:
         As in the columns of the same name.
     wake : float
         Clock seconds at which the step ends by time if nothing ends it before.
+    look : float
+        Clock seconds at which the voltage should reach the step's end or its hold, where that is
+        before the next control period: a reading just there bounds what is counted wrong.
     sign : int
         Direction of the current in the step: +1, -1, or 0 in a rest.
     """
@@ -73,7 +78,12 @@ class Sequencer:
         self.cycle_count = 0
         self.sign = 0
         self.wake = math.inf
+        self.look = math.inf
         self.in_hold = False
+        self._period = program.period_second
+        self._target = math.nan
+        self._last_time = math.nan
+        self._last_voltage = math.nan
         self._began = math.nan
         self._hold_began = math.nan
         self._plateau = 0.0
@@ -129,6 +139,9 @@ class Sequencer:
         self._began = began
         self._hold_began = math.nan
         self.in_hold = False
+        self.look = math.inf
+        self._target = plan.hold_volt if plan.has_hold else plan.end_volt
+        self._last_time = self._last_voltage = math.nan
         self._plateau = 0.0
         self._below = self._readings = 0
         self._suspect = False
@@ -178,7 +191,19 @@ class Sequencer:
             self._suspect = False
         if charge * sign >= plan.end_charge_ah:
             return End.CAPACITY
+        gap = (self._target - voltage) * sign
+        if gap < LOOK_VOLT and not self.in_hold:
+            self._predict(time, voltage, gap)
         return None
+
+    def _predict(self, time: float, voltage: float, gap: float) -> None:
+        """Ask for a reading where a straight line through the last two reaches the target."""
+        moved = (voltage - self._last_voltage) * self.sign
+        since = time - self._last_time
+        self._last_time, self._last_voltage = time, voltage
+        self.look = math.inf
+        if moved > 0.0 and 0.0 < gap < moved / since * self._period:
+            self.look = time + max(gap * since / moved, LOOK_SHARE * self._period)
 
     def tick(self, now: float) -> End | None:
         """Say whether the step's time is over."""
@@ -186,6 +211,7 @@ class Sequencer:
 
     def _enter_hold(self, time: float) -> End:
         self.in_hold = True
+        self.look = math.inf
         self._hold_began = time
         self._below = 0
         plan = self.plan

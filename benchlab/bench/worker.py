@@ -46,7 +46,8 @@ class RunWorker:
     watch
         Called about once a second of the clock and at each step's end.
     on_edge
-        Called right after each change of the output with the number of the step that ended.
+        Called once at the end of each step with its number: before the output is changed where
+        the step was a rest, after it where current flowed.
     """
 
     def __init__(
@@ -124,8 +125,7 @@ class RunWorker:
             setpoint, sign = setpoint_for(
                 plan, self.program.limits, self._margin, self._voltage, self._direction
             )
-            edge = self._source.apply(setpoint)
-            self._close_step(edge)
+            edge = self._change(setpoint)
             step = self._open_step(plan, edge, sign, setpoint)
             step.end_reason = self._readings(plan, edge, step)
             if self._sequencer.ended(End(step.end_reason), self._clock.now):
@@ -135,7 +135,17 @@ class RunWorker:
                     "three steps in a row ended within seconds: contact lost, or a dead cell",
                 )
             plan = self._sequencer.advance()
-        self._close_step(self._source.apply(Setpoint(Mode.OPEN)))
+        self._change(Setpoint(Mode.OPEN))
+
+    def _change(self, setpoint: Setpoint) -> Edge:
+        """Change the output, and end the step under way at the edge."""
+        resting = self._step is not None and not self._step.sign
+        if resting and self._step is not None:
+            # nothing flows in a rest: whatever moves from here on is the next step's
+            self._on_edge(self._step.step_count)
+        edge = self._source.apply(setpoint)
+        self._close_step(edge, told=resting)
+        return edge
 
     def _open_step(self, plan: StepPlan, edge: Edge, sign: int, setpoint: Setpoint) -> StepRecord:
         if self._step is None and not self._rows:
@@ -219,6 +229,8 @@ class RunWorker:
                     self._overdue(round((wake - self._next) / period) - 1)
                 self._next = wake
                 lead = replied - requested + 1e-3
+                if sequencer.look < wake:
+                    wake = max(sequencer.look - lead / 2.0, replied)
                 final = sequencer.wake - lead <= wake
                 if final:
                     wake = max(sequencer.wake - lead, replied)
@@ -245,7 +257,7 @@ class RunWorker:
         self._watch(self._progress(reading))
         return end
 
-    def _close_step(self, edge: Edge) -> None:
+    def _close_step(self, edge: Edge, *, told: bool = False) -> None:
         step, self._step = self._step, None
         if step is None:
             return
@@ -254,7 +266,8 @@ class RunWorker:
         self._sink.step(
             step.record(totals, edge, self._began, self._rows - 1, own_end=end in OWN_ENDS)
         )
-        self._on_edge(step.step_count)
+        if not told:
+            self._on_edge(step.step_count)
 
     def _trip(self, trip: Trip, reading: Reading) -> None:
         self._switch_off("tripped", reading)
