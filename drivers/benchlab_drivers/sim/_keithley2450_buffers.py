@@ -1,0 +1,157 @@
+"""Reading buffers of the simulated 2450, and what their elements look like in an answer.
+
+Unconfirmed: the bit values of STAT and SOURSTAT, the date format, and that a buffer made by
+``TRAC:MAKE`` stops when full (error 4915) while the default ones go round.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from benchlab_drivers.sim.scpi import ScpiError
+
+__all__ = ["ELEMENTS", "Buffer", "Entry", "Facts", "written"]
+
+DEFAULT_POINTS = 100_000
+OVERFLOW = 9.9e37
+
+
+class Facts(NamedTuple):
+    """What all readings of one configuration have in common."""
+
+    unit: str
+    source_unit: str
+    front: bool
+    output: bool
+    four_wire: bool
+    readback: bool
+    unix_ns: int
+    """UTC at clock second 0."""
+
+
+Entry = tuple[float, float, float, bool, Facts]
+"""Clock second, source value, reading, whether the source was limited, facts."""
+
+
+class Buffer:
+    """A reading buffer; index 1 is the first reading since it was cleared."""
+
+    def __init__(self, points: int = DEFAULT_POINTS, *, round_and_round: bool = True) -> None:
+        self.entries: deque[Entry] = deque(maxlen=points)
+        self.round_and_round = round_and_round
+        self.first_second: float | None = None
+
+    def resize(self, points: int) -> None:
+        """Change the size, which clears it."""
+        self.entries = deque(maxlen=points)
+        self.first_second = None
+
+    def store(self, entry: Entry) -> None:
+        """Append a reading.
+
+        Raises
+        ------
+        ScpiError
+            4915 where it is full and must not go round.
+        """
+        entries = self.entries
+        if not self.round_and_round and len(entries) == entries.maxlen:
+            raise ScpiError(4915, "Attempting to store past capacity of reading buffer")
+        entries.append(entry)
+
+    def started(self) -> float:
+        """Return the clock second of the first reading, from which relative time counts."""
+        if self.first_second is None and self.entries:
+            self.first_second = self.entries[0][0]
+        return self.first_second or 0.0
+
+    def clear(self) -> None:
+        """Forget every reading."""
+        self.entries.clear()
+        self.first_second = None
+
+    def between(self, first: int, last: int) -> list[Entry]:
+        """Return readings `first` to `last`, counted from 1."""
+        if not 1 <= first <= last <= len(self.entries):
+            raise ScpiError(-222, "Parameter data out of range")
+        if first > len(self.entries) // 2:  # from the end: a deque is slow in its middle
+            tail = [self.entries[k] for k in range(-(len(self.entries) - first) - 1, 0)]
+            return tail[: last - first + 1]
+        return [self.entries[k] for k in range(first - 1, last)]
+
+    def statistic(self, name: str) -> float:
+        """Return average, maximum, minimum, standard deviation or peak to peak of the readings."""
+        values = [entry[2] for entry in self.entries]
+        if not values:
+            return 9.91e37
+        measures: dict[str, Callable[[list[float]], float]] = {
+            "AVER": statistics.fmean,
+            "MAX": max,
+            "MIN": min,
+            "STDD": lambda v: statistics.stdev(v) if len(v) > 1 else 0.0,
+            "PK2P": lambda v: max(v) - min(v),
+        }
+        return measures[name](values)
+
+
+ELEMENTS = (
+    "DATE",
+    "FORMatted",
+    "FRACtional",
+    "READing",
+    "RELative",
+    "SEConds",
+    "SOURce",
+    "SOURFORMatted",
+    "SOURSTATus",
+    "SOURUNIT",
+    "STATus",
+    "TIME",
+    "TSTamp",
+    "UNIT",
+)
+
+
+def written(entry: Entry, element: str, number: str, first_second: float) -> str:
+    """Return one element of a reading as text.
+
+    Parameters
+    ----------
+    number : str
+        The format of numbers: ``%+.6E`` unless FORM:ASC:PREC says otherwise.
+    """
+    second, source, reading, limited, facts = entry
+    if element == "READ":
+        return number % reading
+    if element == "SOUR":
+        return number % source
+    if element == "REL":
+        return number % (second - first_second)
+    if element == "STAT":
+        return str((8 if facts.front else 0) | (1 if abs(reading) >= OVERFLOW else 0))
+    if element == "SOURSTAT":
+        bits = (facts.readback, 8), (limited, 32), (facts.four_wire, 64), (facts.output, 128)
+        return str(sum(value for is_set, value in bits if is_set))
+    if element == "UNIT":
+        return facts.unit
+    if element == "SOURUNIT":
+        return facts.source_unit
+    if element == "FORM":
+        return f"{reading:+.6G} {facts.unit}"
+    if element == "SOURFORM":
+        return f"{source:+.6G} {facts.source_unit}"
+    nanoseconds = facts.unix_ns + round(second * 1e9)
+    whole, fraction = divmod(nanoseconds, 1_000_000_000)
+    if element == "SEC":
+        return str(whole)
+    if element == "FRAC":
+        return number % (fraction / 1e9)
+    moment = datetime.fromtimestamp(whole, UTC)
+    if element == "DATE":
+        return f"{moment:%m/%d/%Y}"
+    clock = f"{moment:%H:%M:%S}.{fraction:09d}"
+    return clock if element == "TIME" else f"{moment:%m/%d/%Y} {clock}"

@@ -1,0 +1,380 @@
+"""A simulated Keithley 2450 with a simulated cell at its terminals, speaking its SCPI bytes.
+
+Nothing here was compared with a real instrument: it rests on the reference manual 2450-901-01, the
+data sheet SPEC-2450 Rev. A and clients seen in public. Unconfirmed: latency (2 ms an exchange, and
+the integration time of a reading), 0.1 ohm of leads with two wires, the text of an empty error
+queue, 10 % of the range of the current limit as what NORMAL drives, the meaning of bits in STAT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from benchlab_drivers.cells import make_cell
+from benchlab_drivers.cells.sources import OPEN, Staircase, current_source, voltage_source
+from benchlab_drivers.sim._keithley2450_buffers import ELEMENTS, Buffer, written
+from benchlab_drivers.sim._keithley2450_commands import install
+from benchlab_drivers.sim._keithley2450_errors import Errors, gaussians
+from benchlab_drivers.sim._keithley2450_meter import make_reader
+from benchlab_drivers.sim._keithley2450_settings import (
+    PROTECTIONS,
+    SENSE_RANGES,
+    SOURCE_RANGES,
+    Settings,
+    range_index,
+)
+from benchlab_drivers.sim.scpi import ScpiError, ScpiInstrument, choice, number, text
+
+if TYPE_CHECKING:
+    from benchlab.bench.clock import Clock
+    from benchlab.bench.twin import Truth, TwinSpec
+
+__all__ = ["SimulatedKeithley2450", "make"]
+
+LATENCY_SECOND = 2e-3
+CYCLE_SECOND = 0.02
+LEAD_OHM = 0.1
+Reader = Callable[[float], bytes]
+LOOP_IDLE, LOOP_RUNNING = "IDLE;IDLE;1", "RUNNING;RUNNING;1"
+
+
+def make(clock: Clock, spec: TwinSpec) -> SimulatedKeithley2450:
+    """Make a simulated 2450 with the cell of `spec` connected.
+
+    Raises
+    ------
+    benchlab.errors.UsageError
+        Where there is no such cell.
+    """
+    return SimulatedKeithley2450(clock, spec)
+
+
+@dataclass
+class _Run:
+    next: float
+    period: float
+    until: float
+    left: float
+    read: Reader
+
+
+class SimulatedKeithley2450(ScpiInstrument):
+    """The instrument and its cell.
+
+    Attributes
+    ----------
+    cell : benchlab_drivers.cells.ledger.LedgerCell
+    settings : Settings
+    buffers : dict of Buffer
+    """
+
+    def __init__(self, clock: Clock, spec: TwinSpec) -> None:
+        super().__init__()
+        self._clock = clock
+        self._virtual = clock.virtual
+        self.cell = make_cell(spec, clock.now)
+        self.ideal = spec.ideal
+        self.errors = Errors(spec.seed, spec.ideal)
+        self.gauss = gaussians(spec.seed).__next__
+        self.identity = f"KEITHLEY INSTRUMENTS,MODEL 2450,SIM{spec.seed:05d},1.6.7c"
+        self.settings = Settings()
+        self.buffers = {"defbuffer1": Buffer(), "defbuffer2": Buffer()}
+        self.unix_at_zero = clock.unix_ns() - round(clock.now * 1e9)
+        self._now = clock.now
+        self._fast: dict[bytes, Reader] = {}
+        self._reader: Reader | None = None
+        self._latency = LATENCY_SECOND
+        self._loop: tuple[str, float, float, str] | None = None
+        self._running: _Run | None = None
+        install(self)
+        self.reconnect()
+
+    # --- the line -----------------------------------------------------------------------------
+
+    def exchange(self, request: bytes) -> bytes:
+        """Carry out one or more whole lines and return the reply bytes, if any.
+
+        A message acts half a latency after it was sent, its reply arrives half a latency later.
+        """
+        clock = self._clock
+        fast = self._fast.get(request)
+        if fast is not None:
+            latency = self._latency
+            if self._virtual:
+                sent = clock.now
+                if clock.next_event > sent + latency:  # type: ignore[attr-defined]
+                    reply = fast(sent + 0.5 * latency)
+                    clock.now = sent + latency  # type: ignore[misc]
+                    return reply
+            sent = clock.now
+            clock.sleep_until(sent + 0.5 * latency)
+            reply = fast(sent + 0.5 * latency)
+            clock.sleep_until(sent + latency)
+            return reply
+        replies = b""
+        for line in request.split(b"\n"):
+            if line and not line.isspace():
+                replies += self._exchange_line(line.rstrip(b"\r"), request)
+        return replies
+
+    def _exchange_line(self, line: bytes, request: bytes) -> bytes:
+        clock = self._clock
+        sent = clock.now
+        plan = self.plan(line)
+        latency = self._latency if plan.measures else LATENCY_SECOND
+        clock.sleep_until(sent + 0.5 * latency)
+        self._now = sent + 0.5 * latency
+        if self._running is not None:
+            self._run_loop()
+        self._reader = None
+        reply = self.execute(line)
+        if plan.measures and len(plan.actions) == 1:
+            if self._reader is not None and self._running is None and self.settings.count == 1:
+                if len(self._fast) > 64:
+                    self._fast.clear()
+                if request in (line + b"\n", line):
+                    self._fast[request] = self._reader
+        elif plan.changes:
+            self.reconnect()
+        if reply:
+            clock.sleep_until(sent + latency)
+        return reply
+
+    def truth(self) -> Truth:
+        """Return the cell's exact integrals at this instant of the clock."""
+        self.cell.advance(max(self._clock.now, self._now))
+        return self.cell.truth()
+
+    def no_error(self) -> str:
+        """Write an empty queue as the instrument does."""
+        return '0,"No error;0,0,0"'
+
+    def error_entry(self, code: int, message: str) -> str:
+        """Write an error with its severity and time inside the quotes."""
+        nanoseconds = self.unix_at_zero + round(self._now * 1e9)
+        whole, fraction = divmod(nanoseconds, 1_000_000_000)
+        moment = datetime.fromtimestamp(whole, UTC)
+        stamp = f"{moment:%Y/%m/%d %H:%M:%S}.{fraction // 1_000_000:03d}"
+        return f'{code},"{message};1;{stamp}"'
+
+    def unix_second(self) -> int:
+        """UTC of the instrument's clock."""
+        return (self.unix_at_zero + round(self._now * 1e9)) // 1_000_000_000
+
+    def status_byte(self) -> int:
+        """Return bit 2 for a waiting error and bit 5 for a waiting event."""
+        return (4 if self._queue else 0) | (32 if self.event_status else 0)
+
+    # --- the output ---------------------------------------------------------------------------
+
+    def switch(self, on: bool) -> None:
+        """Turn the output on or off."""
+        self.settings.output = on
+        self.reconnect()
+
+    def choose_function(self, function: str) -> None:
+        """Select the source; a change turns the output off."""
+        if function != self.settings.function:
+            self.settings.output = False
+        self.settings.function = function
+
+    def choose_sensing(self, function: str, four_wire: bool) -> None:
+        """Select two or four wires; a change turns the output off."""
+        sense = self.settings.sense[function]
+        if sense.four_wire != four_wire:
+            self.settings.output = False
+        sense.four_wire = four_wire
+
+    def choose_terminals(self, terminals: str) -> None:
+        """Select front or rear; a change turns the output off. The cell is at both."""
+        if terminals != self.settings.terminals:
+            self.settings.output = False
+        self.settings.terminals = terminals
+
+    def limited(self, function: str) -> bool:
+        """Whether the limit of a source function holds at this instant."""
+        s = self.settings
+        if not s.output or s.function != function:
+            return False
+        self.cell.sample(self._now)
+        return self.cell.held == (function == "CURR") or self.cell.stair not in (0, 1)
+
+    def sense_range(self, function: str) -> float:
+        """Return the range that the meter is on."""
+        sense = self.settings.sense[function]
+        if not sense.auto or function == "RES":
+            return sense.range
+        volts, ampere = self.cell.sample(self._now)
+        ranges = SENSE_RANGES[function]
+        value = abs(volts if function == "VOLT" else ampere)
+        return next((r for r in ranges if value <= 1.05 * r), ranges[-1])
+
+    def reconnect(self) -> None:
+        """Let the cell see what the output is now, from this instant on."""
+        s = self.settings
+        self._fast.clear()
+        four_wire = s.output and s.sense[s.sense_function].four_wire
+        staircase = self._output_on() if s.output else self._output_off()
+        self.open_leads = staircase is OPEN
+        self.lead_ohm = 0.0 if four_wire or self.open_leads else LEAD_OHM
+        self.cell.set_source(self._now, staircase, self.lead_ohm)
+        source = s.source[s.function]
+        self.aperture = s.sense[s.sense_function].nplc * CYCLE_SECOND
+        self._latency = LATENCY_SECOND + self.aperture * (2.0 if source.readback else 1.0)
+
+    def _output_on(self) -> Staircase:
+        s, e = self.settings, self.errors
+        source = s.source[s.function]
+        protection = PROTECTIONS[source.protection]
+        if s.function == "VOLT":
+            level = max(-protection, min(protection, source.level))
+            volts = e.source_voltage[source.range].apply(level)
+            index = range_index(SOURCE_RANGES["CURR"], source.limit)
+            error = e.source_current[index]
+            limits = [
+                abs(error.apply(sign * source.limit)) * gain
+                for sign, gain in zip((1.0, -1.0), e.limit_gain, strict=True)
+            ]
+            sense = s.sense["CURR"]
+            if s.sense_function == "CURR" and not sense.auto:
+                limits = [min(limit, 1.05 * sense.range) for limit in limits]
+            return (limits[0], -limits[1]), (volts,)
+        ampere = e.source_current[source.range].apply(source.level)
+        limit = min(source.limit, protection)
+        index = range_index(SOURCE_RANGES["VOLT"], limit)
+        sense = s.sense["VOLT"]
+        volts = abs(e.source_voltage[index].apply(limit)) * e.limit_gain[0]
+        if s.sense_function == "VOLT" and not sense.auto:
+            volts = min(volts, 1.05 * sense.range)
+        beyond = 1.05 * SOURCE_RANGES["CURR"][source.range].full_scale
+        return current_source(ampere, volts, beyond)
+
+    def _output_off(self) -> Staircase:
+        s = self.settings
+        state = s.source[s.function].off_state
+        if state == "HIMP":
+            return OPEN
+        if state == "GUAR":
+            volts = SOURCE_RANGES["VOLT"][s.source["VOLT"].range].full_scale
+            return current_source(0.0, 0.1 * volts, self._current_range())
+        if state == "ZERO":
+            return voltage_source(0.0, self._current_range())
+        return voltage_source(0.0, 0.1 * self._current_range())
+
+    def _current_range(self) -> float:
+        s = self.settings
+        if s.function == "CURR":
+            return SOURCE_RANGES["CURR"][s.source["CURR"].range].full_scale
+        if not s.sense["CURR"].auto:
+            return s.sense["CURR"].range
+        index = range_index(SOURCE_RANGES["CURR"], s.source["VOLT"].limit)
+        return SOURCE_RANGES["CURR"][index].full_scale
+
+    # --- readings -----------------------------------------------------------------------------
+
+    def buffer(self, args: list[str], k: int) -> Buffer:
+        """Return the buffer that parameter `k` names; the default one where it is missing."""
+        name = text(args, k) if len(args) > k else "defbuffer1"
+        if name not in self.buffers:
+            raise ScpiError(1112, "Parameter 1, reading buffer name is not valid")
+        return self.buffers[name]
+
+    def fill_mode(self, args: list[str]) -> str:
+        """Return how a buffer fills."""
+        return "CONT" if self.buffer(args, 0).round_and_round else "ONCE"
+
+    def read(self, args: list[str]) -> str:
+        """Measure as often as SENS:COUN says; return the last reading's elements."""
+        if self._running is not None:
+            raise ScpiError(-213, "Init ignored")
+        self._reader = make_reader(self, self.buffer(args, 0), _elements(args, 1))
+        reply = self._reader(self._now)
+        for _ in range(self.settings.count - 1):
+            self._now += self.aperture
+            reply = self._reader(self._now)
+        return reply.decode("ascii").rstrip("\n")
+
+    def store_readings(self, buffer: Buffer) -> None:
+        """Measure as often as SENS:COUN says, into `buffer`."""
+        read = make_reader(self, buffer, ("READ",))
+        for _ in range(self.settings.count):
+            read(self._now)
+            self._now += self.aperture
+
+    def fetch(self, args: list[str]) -> str:
+        """Return the newest reading of a buffer."""
+        buffer = self.buffer(args, 0)
+        if not buffer.entries:
+            return ""
+        return self._written(buffer, len(buffer.entries), len(buffer.entries), _elements(args, 1))
+
+    def trace_data(self, args: list[str]) -> str:
+        """Return elements of readings of a buffer."""
+        first = int(number(args, 0, low=1, high=7e6, default=1, count=None))
+        last = int(number(args, 1, low=1, high=7e6, default=1, count=None))
+        return self._written(self.buffer(args, 2), first, last, _elements(args, 3))
+
+    def _written(self, buffer: Buffer, first: int, last: int, elements: tuple[str, ...]) -> str:
+        digits = f"%+.{(self.settings.precision or 7) - 1}E"
+        start = buffer.started()
+        return ",".join(
+            written(entry, element, digits, start)
+            for entry in buffer.between(first, last)
+            for element in elements
+        )
+
+    # --- the trigger model's two simple loops -------------------------------------------------
+
+    def load_loop(self, name: str, args: list[str]) -> None:
+        """Load SimpleLoop (count, delay, buffer) or DurationLoop (seconds, delay, buffer)."""
+        if name == "Empty":
+            self._loop = None
+            return
+        amount = number(args, 0, low=0.0, high=1e9, default=1.0, count=None)
+        delay = number(args, 1, low=0.0, high=1e5, default=0.0, count=None) if args[1:] else 0.0
+        self.buffer(args, 2)
+        self._loop = (name, amount, delay, text(args, 2) if args[2:] else "defbuffer1")
+
+    def start_loop(self) -> None:
+        """Start the loop that was loaded; it measures into its buffer from now on."""
+        if self._running is not None:
+            raise ScpiError(-213, "Init ignored")
+        if self._loop is None:
+            raise ScpiError(-221, "Settings conflict")
+        name, amount, delay, buffer_name = self._loop
+        self.buffers[buffer_name].clear()
+        simple = name == "SimpleLoop"
+        self._running = _Run(
+            next=self._now + delay + 0.5 * self.aperture,
+            period=delay + self._latency - LATENCY_SECOND,
+            until=float("inf") if simple else self._now + amount,
+            left=amount if simple else float("inf"),
+            read=make_reader(self, self.buffers[buffer_name], ("READ",)),
+        )
+
+    def stop_loop(self) -> None:
+        """Abort the loop; the output stays as it is."""
+        self._running = None
+
+    def loop_state(self) -> str:
+        """Return the state of the trigger model."""
+        return LOOP_IDLE if self._running is None else LOOP_RUNNING
+
+    def _run_loop(self) -> None:
+        run = self._running
+        while run is not None and run.next <= self._now:
+            run.read(run.next)
+            run.next += run.period
+            run.left -= 1.0
+            if run.left <= 0.0 or run.next > run.until:
+                self._running = run = None
+
+
+def _elements(args: list[str], k: int) -> tuple[str, ...]:
+    words = args[k:]
+    if len(words) > 14:
+        raise ScpiError(-223, "Too much data")
+    return tuple(choice([word], ELEMENTS) for word in words) or ("READ",)
