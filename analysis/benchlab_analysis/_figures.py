@@ -148,7 +148,8 @@ def _limits(values: Floats, widths: Floats) -> tuple[float, float]:
         return 0.0, 1.05
     reach = np.nan_to_num(widths)
     first, third = np.percentile(values, (25.0, 75.0))
-    near = np.abs(values - np.median(values)) <= WIDE * max(float(third - first), 1e-4)
+    spread = max(float(third - first), float(np.median(reach)), 1e-4)
+    near = np.abs(values - np.median(values)) <= WIDE * spread
     low, high = float((values - reach)[near].min()), float((values + reach)[near].max())
     if (values + reach).max() - (values - reach).min() <= FLAT * (high - low):
         low, high = float((values - reach).min()), float((values + reach).max())

@@ -9,15 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchlab.model.run import Run
-from benchlab_analysis._counters import (
-    Cumulative,
-    counter_quantum,
-    integrated,
-    reset_safe,
-    reset_scope,
-    rest_threshold,
-)
 from benchlab_analysis._halves import Halves, halves, merge_small, number_cycles
+from benchlab_analysis._rows import Rows, cycle_index, read_rows
 from benchlab_analysis._sums import CycleSums, Provenance
 
 __all__ = ["sums_from_rows"]
@@ -33,21 +26,6 @@ COARSE = 1e-4
 
 BALANCE = 0.5
 """A half cycle with less than this share of its partner, or of the usual one, was cut short."""
-
-
-class _Rows(NamedTuple):
-    time: Floats
-    voltage: Floats
-    current: Floats
-    threshold: float
-    charge: Floats
-    discharge: Floats
-    charge_energy: Floats
-    discharge_energy: Floats
-    bound: Floats | None
-    quantum: float
-    resets: Ints
-    before_first: tuple[float, float, float, float]
 
 
 class _Blocks(NamedTuple):
@@ -68,8 +46,8 @@ def sums_from_rows(run: Run, provenance: Provenance) -> CycleSums:
     KeyError
         Where time, voltage or current is missing.
     """
-    rows = _read(run, provenance)
-    cycle = _index(run)
+    rows = read_rows(run, provenance)
+    cycle = cycle_index(run)
     if cycle is None:
         cycle = _cycles_from_current(rows, run.cell, provenance)
     blocks = _blocks(cycle, provenance)
@@ -77,146 +55,8 @@ def sums_from_rows(run: Run, provenance: Provenance) -> CycleSums:
     return _sum(rows, blocks, found, provenance)
 
 
-def _read(run: Run, provenance: Provenance) -> _Rows:
-    time, voltage, current = (
-        np.asarray(run[name], dtype=np.float64)
-        for name in ("test_time_second", "voltage_volt", "current_ampere")
-    )
-    threshold = rest_threshold(current)
-    power = current * voltage
-    integrals = [
-        integrated(time, np.abs(values), gate)
-        for values, gate in (
-            (current, current > threshold),
-            (current, current < -threshold),
-            (power, current > threshold),
-            (power, current < -threshold),
-        )
-    ]
-    counted = [_counter(run, name) for name in ("charging", "discharging")]
-    energies = [_counter(run, name, "energy_wh") for name in ("charging", "discharging")]
-    bound = None
-    quantum = 0.0
-    resets = np.empty(0, dtype=np.intp)
-    before = [0.0, 0.0, 0.0, 0.0]
-    if any(item is None for item in counted):
-        provenance.source = "integration"
-        a, b = integrals[0].bound, integrals[1].bound
-        if a is not None and b is not None:
-            bound = a + b
-        total = integrals[0].values[-1] + integrals[1].values[-1] if len(time) else 0.0
-        share = bound[-1] / total if bound is not None and total > 0.0 else np.nan
-        provenance.notes.append(
-            "THERE ARE NO COUNTERS: charge is integrated from the recorded rows by the trapezoid; "
-            f"it may be off by up to {share:.2%} where the current changes between two rows"
-        )
-        sums = integrals[:2]
-    else:
-        provenance.source = "counters"
-        raw = [item for item in counted if item is not None]
-        sums = [reset_safe(item) for item in raw]
-        quantum = max(counter_quantum(item) for item in raw)
-        resets = np.union1d(sums[0].reset_rows, sums[1].reset_rows)
-        before[:2] = _first_rises(raw, current, time, provenance)
-        _compare(sums, integrals, provenance)
-        _describe_resets(run, sums, provenance)
-    if any(item is None for item in energies):
-        energy_sums = integrals[2:]
-        if provenance.source == "counters":
-            provenance.notes.append("there are no energy counters: energy is integrated from rows")
-    else:
-        raw_energy = [item for item in energies if item is not None]
-        energy_sums = [reset_safe(item) for item in raw_energy]
-        for index, item in enumerate(raw_energy):
-            before[2 + index] = float(item[0]) if before[index] > 0.0 else 0.0
-    return _Rows(
-        time,
-        voltage,
-        current,
-        threshold,
-        sums[0].values,
-        sums[1].values,
-        energy_sums[0].values,
-        energy_sums[1].values,
-        bound,
-        quantum,
-        resets,
-        (before[0], before[1], before[2], before[3]),
-    )
-
-
-def _index(run: Run) -> npt.NDArray[np.generic] | None:
-    """Return the cycle index; None where there is none, or where it is 0 throughout."""
-    if "cycle_count" not in run:
-        return None
-    index: npt.NDArray[np.generic] = run["cycle_count"]
-    return index if bool(index.any()) else None
-
-
-def _counter(run: Run, direction: str, quantity: str = "capacity_ah") -> Floats | None:
-    for name in (f"{direction}_{quantity}", f"schedule_{direction}_{quantity}"):
-        if name in run:
-            values = np.asarray(run[name], dtype=np.float64)
-            if values.size and bool(np.isfinite(values).all()):
-                return values
-    return None
-
-
-def _first_rises(
-    raw: list[Floats], current: Floats, time: Floats, provenance: Provenance
-) -> list[float]:
-    """Return what the counters show in the first row, if it can have flowed since the start."""
-    interval = min(float(time[0]), 2.0 * float(np.median(np.diff(time)))) if len(time) > 1 else 0.0
-    possible = 1.1 * float(np.abs(current).max()) * max(interval, 0.0) / 3600.0
-    rises = []
-    for direction, values in zip(("charging", "discharging"), raw, strict=True):
-        value = float(values[0])
-        rises.append(value if 0.0 < value <= possible else 0.0)
-        if value > possible:
-            provenance.corrections.append(
-                f"the {direction} counter stands at {value:.6g} Ah in the first row, more than can "
-                "have flowed by then: it is charge from before the file and is not counted"
-            )
-    return rises
-
-
-def _compare(sums: list[Cumulative], integrals: list[Cumulative], provenance: Provenance) -> None:
-    parts = []
-    for name, counted, integral in zip(("charge", "discharge"), sums, integrals, strict=False):
-        if counted.values.size and counted.values[-1] > 0.0:
-            share = integral.values[-1] / counted.values[-1] - 1.0
-            parts.append(f"{name} {share:+.2%}")
-            if abs(share) > 0.1:
-                provenance.notes.append(
-                    f"rows and counters do not agree on the {name} ({share:+.1%}): check the sign "
-                    "of the current, the unit of the time and what the counters count"
-                )
-    provenance.integral_deviation = ", ".join(parts) or "no charge counted"
-
-
-def _describe_resets(run: Run, sums: list[Cumulative], provenance: Provenance) -> None:
-    raw = sums
-    schedule = ("schedule_charging_capacity_ah", "schedule_discharging_capacity_ah")
-    if all(name in run for name in schedule):
-        raw = [reset_safe(run[name]) for name in schedule]
-    resets = np.union1d(raw[0].reset_rows, raw[1].reset_rows)
-    steps = next((run[name] for name in ("step_count", "step_id") if name in run), None)
-    cycle = _index(run)
-    if cycle is None:
-        cycle = np.zeros(len(run), dtype=np.uint32)
-    provenance.reset_scope = reset_scope(resets, cycle, steps)
-    provenance.reset_count = int(resets.size)
-    provenance.noise_drop_count = sum(int(item.noise_rows.size) for item in raw)
-    provenance.noise_drop_ah = sum(item.ignored for item in raw)
-    if resets.size:
-        provenance.corrections.append(
-            f"the counters were reset {resets.size} times (scope: {provenance.reset_scope}); "
-            "their rises were summed across the resets"
-        )
-
-
 def _cycles_from_current(
-    rows: _Rows, cell: Mapping[str, object], provenance: Provenance
+    rows: Rows, cell: Mapping[str, object], provenance: Provenance
 ) -> npt.NDArray[np.uint32]:
     found = halves(rows.current, rows.threshold, rows.charge, rows.discharge)
     large, pulses = merge_small(found, rows.charge, rows.discharge)
@@ -248,7 +88,7 @@ def _blocks(cycle: npt.NDArray[np.generic], provenance: Provenance) -> _Blocks:
     return _Blocks(label[starts], starts, ends, of_row)
 
 
-def _sum(rows: _Rows, blocks: _Blocks, found: Halves, provenance: Provenance) -> CycleSums:
+def _sum(rows: Rows, blocks: _Blocks, found: Halves, provenance: Provenance) -> CycleSums:
     count = blocks.cycle.size
     totals = [
         _per_block(values, blocks, first)
@@ -333,7 +173,7 @@ def _per_block(values: Floats, blocks: _Blocks, first: float) -> Floats:
 
 
 def _give_tails_back(
-    rows: _Rows, blocks: _Blocks, totals: list[Floats], provenance: Provenance
+    rows: Rows, blocks: _Blocks, totals: list[Floats], provenance: Provenance
 ) -> None:
     """Credit the rise at a change of the index to the cycle before, where it is its tail."""
     after = blocks.first[1:]
@@ -370,7 +210,7 @@ def _main_half(found: Halves, blocks: _Blocks, sign: int, count: int) -> Ints:
 
 
 def _windows(
-    rows: _Rows,
+    rows: Rows,
     found: Halves,
     main: dict[int, Ints],
     totals: list[Floats],
@@ -407,7 +247,7 @@ def _windows(
 
 
 def _check(
-    rows: _Rows, found: Halves, main: dict[int, Ints], blocks: _Blocks, provenance: Provenance
+    rows: Rows, found: Halves, main: dict[int, Ints], blocks: _Blocks, provenance: Provenance
 ) -> None:
     large = np.concatenate([half[half >= 0] for half in main.values()])
     if large.size:

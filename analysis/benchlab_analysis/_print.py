@@ -14,6 +14,12 @@ __all__ = ["say_provenance", "supported_digits", "write_csv", "write_json", "wri
 
 MOST_DIGITS = 6
 
+_HEADS = (
+    "cycle", "kind", "charge\nAh", "discharge\nAh", "CE", "CE +-", "retention", "complete",
+    "energy\neff.", "mean V\ncharge", "mean V\ndischarge", "hours",
+)  # fmt: skip
+_KEPT = frozenset(_HEADS[:6])
+
 
 def supported_digits(*half_widths: float) -> int:
     """Return how many decimals an interval supports: 4 for 1e-4, 3 for 2e-4.
@@ -75,18 +81,22 @@ def write_table(table: CycleTable, stream: TextIO) -> None:
     console = Console(file=stream, highlight=False, soft_wrap=False, markup=False)
     if not console.is_terminal:
         console.width = 160  # a file or a pipe has no width to fit into
+    heads = list(_HEADS)
+    while len(heads) > len(_KEPT) and _width(table, heads) > console.width:
+        heads.remove(next(head for head in reversed(heads) if head not in _KEPT))
     shown = RichTable(box=None, pad_edge=False, header_style="bold")
-    heads = (
-        "cycle", "kind", "charge\nAh", "discharge\nAh", "CE", "CE +-", "energy\neff.", "retention",
-        "mean V\ncharge", "mean V\ndischarge", "hours", "complete",
-    )  # fmt: skip
     for head in heads:
         shown.add_column(head, justify="left" if head == "kind" else "right", no_wrap=True)
     for record in table.records():
-        shown.add_row(*_cells(record))
+        cells = _cells(record)
+        shown.add_row(*(cells[head] for head in heads))
+    console.width = max(console.width, _width(table, heads))  # no digit is ever cut off
     console.print(shown)
     if not table.rows:
         console.print("There are no cycles in this run.")
+    if len(heads) < len(_HEADS):
+        hidden = ", ".join(head.replace("\n", " ") for head in _HEADS if head not in heads)
+        console.print(f"The terminal is too narrow for: {hidden}.")
     console.print()
     notes = RichTable(box=None, pad_edge=False, show_header=False)
     notes.add_column(style="dim", no_wrap=True)
@@ -96,25 +106,34 @@ def write_table(table: CycleTable, stream: TextIO) -> None:
     console.print(notes)
 
 
-def _cells(record: dict[str, Any]) -> list[str]:
+def _width(table: CycleTable, heads: list[str]) -> int:
+    wide = {head: max(map(len, head.split("\n"))) for head in heads}
+    for record in table.records():
+        cells = _cells(record)
+        wide = {head: max(width, len(cells[head])) for head, width in wide.items()}
+    return sum(wide.values()) + 2 * len(wide)
+
+
+def _cells(record: dict[str, Any]) -> dict[str, str]:
     efficiency = record["coulombic_efficiency"]
     width = record["coulombic_efficiency_half_width"]
     digits = supported_digits(width, record["coulombic_efficiency_resolution"])
     known = math.isfinite(width)
-    return [
+    cells = (
         str(record["cycle_count"]),
         str(record["kind"]),
         f"{record['cycle_charging_capacity_ah']:.6f}",
         f"{record['cycle_discharging_capacity_ah']:.6f}",
         _number(efficiency, digits),
         f"{width:.1e}" if known else ("not known" if math.isfinite(efficiency) else "-"),
-        _number(record["energy_efficiency"], 4),
         _number(record["capacity_retention"], 4),
+        "yes" if record["complete"] else "no",
+        _number(record["energy_efficiency"], 4),
         _number(record["charging_mean_voltage_volt"], 4),
         _number(record["discharging_mean_voltage_volt"], 4),
         _number(record["duration_second"] / 3600.0, 2),
-        "yes" if record["complete"] else "no",
-    ]
+    )
+    return dict(zip(_HEADS, cells, strict=True))
 
 
 def _number(value: float, digits: int) -> str:

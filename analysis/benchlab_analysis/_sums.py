@@ -63,11 +63,10 @@ class Provenance:
         """Yield name and value as a reader wants them, one thing a line."""
         yield "pairing", f"{self.pairing} ({self.pairing_reason})"
         yield "source", self.source
-        yield "counter resets", f"{self.reset_scope}, {self.reset_count} found"
-        yield (
-            "noise drops ignored",
-            f"{self.noise_drop_count}, {self.noise_drop_ah:.3g} Ah in all",
-        )
+        if self.source == "counters":
+            yield "counter resets", f"{self.reset_scope}, {self.reset_count} found"
+            drops = f"{self.noise_drop_count}, {self.noise_drop_ah:.3g} Ah in all"
+            yield "noise drops ignored", drops
         yield "sign check", self.sign_check
         yield "integral against counter", self.integral_deviation
         found = "none: no complete cycle" if self.reference_cycle is None else self.reference_cycle

@@ -169,7 +169,7 @@ def parse(file: TextFile, wanted: Mapping[str, Wanted]) -> dict[str, Floats]:
     for start in range(0, len(file.lines), _BLOCK):
         block = file.lines[start : start + _BLOCK]
         try:
-            blocks.append(_load(block, file.delimiter, places))
+            blocks.append(_load(_filled(block, file.delimiter), file.delimiter, places))
         except ValueError:
             blocks.append(_load_slowly(file, start, block, wanted))
     table = np.concatenate(blocks)
@@ -186,6 +186,15 @@ def parse(file: TextFile, wanted: Mapping[str, Wanted]) -> dict[str, Floats]:
                 raise _wrong(file, int(np.argmax(bad)), places[number], expected)
         columns[name] = values
     return columns
+
+
+def _filled(lines: Sequence[str], delimiter: str) -> list[str]:
+    """Return lines in which an empty field says so, for a parser that takes numbers only."""
+    empty, nan = 2 * delimiter, f"{delimiter}nan{delimiter}"
+    return [
+        line.replace(empty, nan).replace(empty, nan) + ("nan" if line[-1:] == delimiter else "")
+        for line in lines
+    ]
 
 
 def _load(lines: Sequence[str], delimiter: str, places: Sequence[int]) -> Floats:
