@@ -184,7 +184,7 @@ def get_qt_libraries(screen: bool) -> None:
         say("Qt does not load yet; its system libraries are installed with apt")
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
         fresh = not run(*sudo, "apt-get", "update", "-qq", env=quiet)
-        if fresh and not run(*sudo, *apt, env=quiet):
+        if fresh and not run(*sudo, *apt, "-qq", "-o=Dpkg::Use-Pty=0", env=quiet):
             if not run(PYTHON, "-c", QT_PROBE, quiet=True, env=platform):
                 return
             run(PYTHON, "-c", QT_PROBE, env=platform)
