@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import benchlab
+from benchlab.cli.main import main
 from benchlab.errors import FileExists, FileMissing, ForeignDataError
 from benchlab.model.run import ProtocolRecord
 from benchlab.store.closed import write_closed
@@ -49,7 +50,7 @@ def stored(tmp_path, recorded, ranges):
 
 def test_import_carries_everything_into_the_file(tmp_path, shared_data, capsys):
     out = tmp_path / "out.h5"
-    assert call("import_foreign", shared_data("arbin_25r/*Wb_1.csv"), "-o", out) == 0
+    assert call("import_", shared_data("arbin_25r/*Wb_1.csv"), "-o", out) == 0
     told = capsys.readouterr()
     assert told.out.strip() == str(out)
     assert "each cycle, 8 found" in told.err
@@ -60,20 +61,23 @@ def test_import_carries_everything_into_the_file(tmp_path, shared_data, capsys):
     assert run.events["kind"].tolist() == ["import"]
     assert cycle_table(run)["coulombic_efficiency"][2] == pytest.approx(0.99770, abs=5e-6)
     with pytest.raises(FileExists):
-        call("import_foreign", shared_data("arbin_25r/*Wb_1.csv"), "-o", out)
+        call("import_", shared_data("arbin_25r/*Wb_1.csv"), "-o", out)
 
 
 def test_import_of_a_wrong_file_writes_nothing(tmp_path):
     source = tmp_path / "x.csv"
     source.write_text("a,b\n1,2\n")
     with pytest.raises(ForeignDataError):
-        call("import_foreign", source, "-o", tmp_path / "out.h5")
+        call("import_", source, "-o", tmp_path / "out.h5")
     assert sorted(item.name for item in tmp_path.iterdir()) == ["x.csv"]
 
 
-def test_import_is_called_import():
-    module = importlib.import_module("benchlab_analysis.commands.import_foreign")
-    assert module.NAME == "import"
+def test_import_is_a_command_of_that_name(tmp_path, shared_data, capsys):
+    out = tmp_path / "k2.h5"
+    assert main(["import", str(shared_data("arbin_k2_lfp/*.csv")), "-o", str(out)]) == 0
+    assert main(["cycles", str(out), "--format", "csv"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 1 + 101
+    assert main(["import", str(tmp_path / "none.csv"), "-o", str(tmp_path / "x.h5")]) == 10
 
 
 def test_csv_is_a_plain_header_and_numbers(stored, capsys):
