@@ -77,7 +77,7 @@ def _cycles_from_current(
 def _blocks(cycle: npt.NDArray[np.generic], provenance: Provenance) -> _Blocks:
     label = cycle.astype(np.uint32)
     starts = np.flatnonzero(np.concatenate(([label.size > 0], label[1:] != label[:-1])))
-    ends = np.concatenate((starts[1:] - 1, [label.size - 1])).astype(np.intp)
+    ends = np.append(starts[1:], label.size)[: starts.size] - 1
     if starts.size and bool((np.diff(label[starts].astype(np.int64)) < 0).any()):
         provenance.notes.append(
             "the cycle index falls: a restart or two tests in one file; stretches are kept apart "

@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchlab.model.run import Run
-from benchlab.model.table import Table
 from benchlab_analysis._sums import CycleSums, Provenance
 
-__all__ = ["sums_from_steps"]
+__all__ = ["is_recorded", "sums_from_steps"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -185,6 +184,8 @@ def _say_what_limits(
     )
 
 
-def has_steps(steps: Table) -> bool:
-    """Return whether a run carries a step index that cycles can be summed from."""
-    return steps.rows > 0 and "cycle_count" in steps
+def is_recorded(run: Run) -> bool:
+    """Return whether a run carries a step index, be it still empty."""
+    return run.steps.rows > 0 or (
+        run.meta.get("origin") == "benchlab" and "cycle_count" in run.steps
+    )

@@ -152,7 +152,7 @@ def _first_rises(
 ) -> list[float]:
     """Return what the counters show in the first row, if it can have flowed since the start."""
     interval = min(float(time[0]), 2.0 * float(np.median(np.diff(time)))) if len(time) > 1 else 0.0
-    possible = 1.1 * float(np.abs(current).max()) * max(interval, 0.0) / 3600.0
+    possible = 1.1 * float(np.abs(np.nan_to_num(current)).max()) * max(interval, 0.0) / 3600.0
     rises = []
     for direction, values in zip(("charging", "discharging"), raw, strict=True):
         value = float(values[0])

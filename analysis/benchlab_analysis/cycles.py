@@ -12,7 +12,7 @@ from benchlab.errors import UsageError
 from benchlab.model.run import Run
 from benchlab.model.table import Table
 from benchlab_analysis._foreign import sums_from_rows
-from benchlab_analysis._recorded import has_steps, sums_from_steps
+from benchlab_analysis._recorded import is_recorded, sums_from_steps
 from benchlab_analysis._sums import CycleSums, Provenance
 
 __all__ = ["PAIRINGS", "CycleTable", "cycle_table"]
@@ -100,7 +100,7 @@ def cycle_table(
     Xiao et al., Nature Energy 5 (2020) 561: coulombic efficiency and its pairing.
     """
     provenance = Provenance()
-    recorded = has_steps(run.steps)
+    recorded = is_recorded(run)
     sums = sums_from_steps(run, provenance) if recorded else sums_from_rows(run, provenance)
     _choose_pairing(run, sums, recorded, pairing, provenance)
     pair = _pair(sums, provenance.pairing)

@@ -116,6 +116,7 @@ def test_table_shows_no_more_digits_than_the_interval_supports(stored, ranges, c
     assert "4.4e-04" in line.split()
     assert "limited by the gain" in told
     assert "retention refers to cycle" in told
+    assert "fade rate: not supported, 3 complete cycles < 10" in told
 
 
 @pytest.mark.parametrize(

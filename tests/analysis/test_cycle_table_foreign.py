@@ -288,3 +288,26 @@ def test_rests_alone_give_no_efficiency(from_steps):
     table = cycle_table(from_steps(rows=rows))
     assert not table["complete"].any()
     assert np.isnan(table["coulombic_efficiency"]).all()
+
+
+def test_a_run_of_ours_without_a_finished_step_has_no_cycles_yet(from_steps):
+    run = from_steps(rows=made_rows())
+    run.meta["origin"] = "benchlab"
+    table = cycle_table(run)
+    assert table.rows == 0
+    assert table.provenance.source == "step index"
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_hardly_any_rows_are_no_error(from_steps, count):
+    for rows in (made_rows(), {n: v for n, v in made_rows().items() if "capacity" not in n}):
+        few = {name: values[:count] for name, values in rows.items()}
+        assert not cycle_table(from_steps(rows=few))["complete"].any()
+
+
+def test_rows_without_a_reading_are_rest(from_steps):
+    rows = made_rows()
+    rows["current_ampere"][:3] = np.nan
+    rows["voltage_volt"][:3] = np.nan
+    table = cycle_table(from_steps(rows=rows))
+    np.testing.assert_allclose(table["coulombic_efficiency"], 0.99, rtol=1e-12)

@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
     import benchlab
     from benchlab_analysis import _print
     from benchlab_analysis.cycles import cycle_table
+    from benchlab_analysis.fade import fade_rate
 
     table = cycle_table(benchlab.open(args.file), pairing=args.pairing, reference=args.reference)
     if args.format == "csv":
@@ -37,4 +38,5 @@ def run(args: argparse.Namespace) -> int:
         _print.write_json(table, sys.stdout)
     else:
         _print.write_table(table, sys.stdout)
+        print(f"\n{fade_rate(table).sentence}")
     return 0
