@@ -92,7 +92,8 @@ def validate(
         return model.model_validate(plain)
     except ValidationError as refusal:
         problems = refusal.errors(include_url=False)
-        first = problems[0]
+        # a key that is missing is often the unknown one beside it, mistyped
+        first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
         path = tuple(part for part in first["loc"] if isinstance(part, int) or part in _text(first))
         name = ".".join(str(part) for part in path)
         line = node.line_of(path)

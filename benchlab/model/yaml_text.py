@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -136,5 +136,6 @@ def _convert(node: yaml.Node, source: str, error: type[BenchError], above: set[i
                 where=f"{source}:{key_line}",
                 remedy="Keep one of them.",
             )
-        found[name] = _convert(value, source, error, above)
+        # whoever mends a value looks for its key
+        found[name] = replace(_convert(value, source, error, above), line=key_line)
     return Node(found, line)
