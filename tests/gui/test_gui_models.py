@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from benchlab.model.table import Table
 from benchlab_gui.models.table_model import TableModel
-from benchlab_gui.presenters.cycles_view import efficiency_text
+from benchlab_gui.presenters.cycles_view import efficiency_range, efficiency_text
 
 
 def test_the_table_model_keeps_qts_contract(qtmodeltester: ModelTester) -> None:
@@ -42,6 +42,15 @@ def test_an_efficiency_is_no_finer_than_its_interval(
     value: float, half_width: float, text: str
 ) -> None:
     assert efficiency_text(value, half_width) == text
+
+
+def test_the_efficiency_axis_shows_what_most_cycles_do() -> None:
+    """A formation cycle at 0.887 must not press thirty others, 1e-4 apart, into a line."""
+    efficiency = np.concatenate(([0.887], np.linspace(0.9995, 0.9996, 30)))
+    low, high = efficiency_range(efficiency, np.full(31, 6e-4))
+    assert 0.998 < low < 0.9995 - 6e-4
+    assert 0.9996 + 6e-4 < high < 1.001
+    assert efficiency_range(np.array([0.5]), np.array([np.nan])) == pytest.approx((0.4998, 0.5002))
 
 
 def test_the_binding_keeps_its_references_to_none(qtbot: QtBot) -> None:

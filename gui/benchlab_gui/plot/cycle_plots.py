@@ -8,7 +8,7 @@ import pyqtgraph as pg
 
 from benchlab_gui.plot.axes import canvas, new_plot
 from benchlab_gui.presenters.cycles_view import CyclesView
-from benchlab_gui.theme.tokens import Theme
+from benchlab_gui.theme.tokens import Theme, Tone
 
 __all__ = ["CyclePlots"]
 
@@ -34,6 +34,9 @@ class CyclePlots:
         self._capacity.getAxis("bottom").setStyle(showValues=False)
         self._efficiency.setLabel("bottom", "Cycle")
         self._efficiency.setXLink(self._capacity)
+        for plot in (self._capacity, self._efficiency):
+            plot.setMouseEnabled(x=True, y=False)  # the marks at the edge belong to this range
+            plot.disableAutoRange()
         self._legend = self._capacity.addLegend(offset=(-8, 8), labelTextColor=theme.text)
 
     def show_cycles(self, view: CyclesView) -> None:
@@ -73,8 +76,22 @@ class CyclePlots:
         ends = view.cycle[[0, -1]]
         self._capacity.setXRange(*ends, padding=0.05)
         fit(self._capacity, np.concatenate((view.charge, view.discharge)))
-        width = np.nan_to_num(view.half_width)
-        fit(self._efficiency, np.concatenate((view.efficiency - width, view.efficiency + width)))
+        low, high = view.efficiency_range
+        self._efficiency.setYRange(low, high, padding=0)
+        self._mark(view, view.efficiency < low, low, "t")
+        self._mark(view, view.efficiency > high, high, "t1")
+
+    def _mark(
+        self, view: CyclesView, outside: npt.NDArray[np.bool_], edge: float, symbol: str
+    ) -> None:
+        """Mark at the edge what lies beyond it: nothing is left out without a word."""
+        if outside.any():
+            x = view.efficiency_cycle[outside]
+            colour = self._theme.tones[Tone.ATTENTION]
+            marks = pg.ScatterPlotItem(
+                x, np.full(x.shape, edge), symbol=symbol, size=12, pen=None, brush=colour
+            )
+            self._efficiency.addItem(marks)
 
 
 def fit(plot: pg.PlotItem, values: Floats) -> None:
