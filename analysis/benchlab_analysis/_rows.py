@@ -101,10 +101,9 @@ def read_rows(run: Run, provenance: Provenance) -> Rows:
         raw = [item for item in counted if item is not None]
         sums = [reset_safe(item) for item in raw]
         quantum = max(counter_quantum(item) for item in raw)
-        resets = np.union1d(sums[0].reset_rows, sums[1].reset_rows)
         before[:2] = _first_rises(raw, current, time, provenance)
         _compare(sums, integrals, provenance)
-        _describe_resets(run, sums, provenance)
+        resets = _describe_resets(run, sums, provenance)
     if any(item is None for item in energies):
         energy_sums = integrals[2:]
         if provenance.source == "counters":
@@ -179,7 +178,8 @@ def _compare(sums: list[Cumulative], integrals: list[Cumulative], provenance: Pr
     provenance.integral_deviation = ", ".join(parts) or "no charge counted"
 
 
-def _describe_resets(run: Run, sums: list[Cumulative], provenance: Provenance) -> None:
+def _describe_resets(run: Run, sums: list[Cumulative], provenance: Provenance) -> Ints:
+    """Return the first row after each reset, of the instrument's own counters where they are."""
     raw = sums
     schedule = ("schedule_charging_capacity_ah", "schedule_discharging_capacity_ah")
     if all(name in run for name in schedule):
@@ -198,3 +198,4 @@ def _describe_resets(run: Run, sums: list[Cumulative], provenance: Provenance) -
             f"the counters were reset {resets.size} times (scope: {provenance.reset_scope}); "
             "their rises were summed across the resets"
         )
+    return resets.astype(np.intp)

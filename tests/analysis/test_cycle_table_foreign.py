@@ -311,3 +311,51 @@ def test_rows_without_a_reading_are_rest(from_steps):
     rows["voltage_volt"][:3] = np.nan
     table = cycle_table(from_steps(rows=rows))
     np.testing.assert_allclose(table["coulombic_efficiency"], 0.99, rtol=1e-12)
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_what_a_reset_counter_shows_belongs_to_the_new_cycle(from_steps, imported):
+    """The index advances with the reset, in the first row of rest, which shows 0.002 Ah already."""
+    rows = made_rows(cycles=3, reset="tail")
+    raw = rows["discharging_capacity_ah"].copy()
+    late = 0.002
+    first = np.flatnonzero(np.diff(rows["cycle_count"])) + 1
+    for row in first:
+        raw[row:] += late - raw[row - 1]
+    if imported:  # an importer keeps the counter and puts its reset-safe sum beside it
+        rows["schedule_discharging_capacity_ah"] = raw
+        rows["schedule_charging_capacity_ah"] = rows["charging_capacity_ah"]
+        for row in first:
+            rows["discharging_capacity_ah"][row:] += late
+    else:
+        rows["discharging_capacity_ah"] = raw
+    table = cycle_table(from_steps(rows=rows))
+    assert table.provenance.reset_count == 2
+    expected = [0.99, 0.99 + late, 0.99 + late]
+    np.testing.assert_allclose(table["cycle_discharging_capacity_ah"], expected, rtol=1e-12)
+
+
+def test_a_cycle_index_that_holds_next_to_no_charge_is_not_complete(from_steps):
+    rows = made_rows()
+    few = rows["cycle_count"] == 3
+    for name in ("charging_capacity_ah", "discharging_capacity_ah"):
+        values = rows[name]
+        rises = np.diff(values, prepend=0.0)
+        rises[few] *= 0.01
+        rows[name] = np.cumsum(rises)
+    assert cycle_table(from_steps(rows=rows))["complete"].tolist() == [
+        True, True, False, True, True, True,
+    ]  # fmt: skip
+
+
+def test_pulses_are_no_half_cycles(from_steps):
+    rows = made_rows()
+    del rows["cycle_count"]
+    discharging = np.flatnonzero(rows["current_ampere"] < -0.5)
+    pulse = discharging[18]  # one row of charge in the middle of a discharge
+    rows["current_ampere"][pulse] = 0.5
+    rows["charging_capacity_ah"][pulse:] += 0.5 * 100 / 3600
+    rows["discharging_capacity_ah"][pulse:] -= 0.99 * 100 / 3600
+    table = cycle_table(from_steps(rows=rows))
+    assert table.rows == 6
+    assert any("1 pulses were merged" in text for text in table.provenance.corrections)

@@ -186,3 +186,18 @@ def test_a_flipped_sign_is_noticed(steps_of, from_steps):
             step["start_voltage_volt"],
         )
     assert "LOOKS WRONG" in cycle_table(from_steps(steps)).provenance.sign_check
+
+
+def test_a_run_under_way_shows_what_the_finished_one_will(steps_of, from_steps):
+    """Live and offline are one function: cut after any step, finished cycles are the same."""
+    steps = steps_of(PAIRS, kinds=KINDS)
+    whole = cycle_table(from_steps(steps))
+    for cut in range(1, len(steps)):
+        table = cycle_table(from_steps(steps[:cut], state="running"))
+        finished = np.flatnonzero(table["complete"])
+        for name in whole:
+            if name != "kind":
+                np.testing.assert_array_equal(
+                    table[name][finished], whole[name][finished], err_msg=f"{name} after {cut}"
+                )
+    assert finished.size == 3

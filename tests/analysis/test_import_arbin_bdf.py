@@ -79,6 +79,16 @@ def test_arbin_both_header_styles(tmp_path, header, newer):
     assert found.meta["warnings"] == []
 
 
+def test_a_new_cycle_is_a_new_step_even_where_the_step_index_stays(tmp_path):
+    lines = []
+    for row, line in enumerate(arbin_rows(20)):
+        fields = line.split(",")
+        fields[3], fields[5] = f"{row}.5", "2"
+        lines.append(",".join(fields))
+    rows = read([put(tmp_path, "a.csv", NEW, lines)]).rows
+    assert rows["step_count"].tolist() == [1] * 10 + [2] * 10
+
+
 def test_time_zone_gives_utc(tmp_path):
     path = put(tmp_path, "a.csv", OLD, arbin_rows(newer=False))
     rows = read([path], timezone="Europe/Berlin").rows
