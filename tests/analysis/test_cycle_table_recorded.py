@@ -190,7 +190,7 @@ def test_a_flipped_sign_is_noticed(steps_of, from_steps):
 
 def test_a_run_under_way_shows_what_the_finished_one_will(steps_of, from_steps):
     """Live and offline are one function: cut after any step, finished cycles are the same."""
-    steps = steps_of(PAIRS, kinds=KINDS)
+    steps = steps_of(PAIRS)
     whole = cycle_table(from_steps(steps))
     for cut in range(1, len(steps)):
         table = cycle_table(from_steps(steps[:cut], state="running"))
