@@ -1,6 +1,6 @@
 """The electrical side of a simulated cell: segments between kinks, and how a look evaluates them.
 
-Time is cut into segments at the cell's own grid of 10 s, at changes of the source and at the kinks
+Time is cut into segments at the cell's own grid of 20 s, at changes of the source and at the kinks
 between constant current and constant voltage (found by root finding), never where somebody looks:
 a look evaluates the segment under way. Constant current is analytic inside a segment; constant
 voltage has its own steps (`held`).
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GRID_SECOND", "Circuit"]
 
-GRID_SECOND = 10.0
+GRID_SECOND = 20.0
 FILLING_STEP = 0.02
 """No segment moves an electrode further than this part of its sites."""
 LONGEST_HELD_SECOND = 5.0
@@ -183,39 +183,47 @@ class Circuit:
         grid = self._grid_count * GRID_SECOND
         if self.held:
             high, low = currents[self.stair : self.stair + 2]
-            if not low <= self._held_current() <= high:
+            slack = 1e-9 * (high - low)  # a kink is found to rounding, not exactly
+            if not low - slack <= self._held_current() <= high + slack:
                 self._choose()
         if self.held:
             self._begin_held(now, grid, self._held_current())
             return
         self._begin_constant(now, grid, currents[self.stair])
-        series = self._series * currents[self.stair]
+        drop = self._series * currents[self.stair]
+        span = self._end - now
+        fresh = now - self._cut < 2.0 * GRID_SECOND
         for held, sign in ((self.stair, 1.0), (self.stair - 1, -1.0)):
             if not 0 <= held < len(voltages):
                 continue
-            limit = voltages[held] - series
-
-            def beyond(t: float, limit: float = limit, sign: float = sign) -> float:
-                return sign * (self._constant_voltage(t) - limit)
-
-            span = self._end - now
-            before = 0.0
-            fresh = now - self._cut < 2.0 * GRID_SECOND
-            for part in (0.03, 0.1, 0.3, 0.6, 1.0) if fresh else (1.0,):
-                if beyond(part * span) > 0.0:
-                    if beyond(before) >= 0.0:
-                        kink = before
-                    else:
-                        kink = float(brentq(beyond, before, part * span, xtol=1e-12))
-                    self._end = now + kink
-                    self._next = (True, held)
-                    break
-                before = part * span
-            if self._next is not None and self._end <= now:
-                self._next = None
+            limit = voltages[held] - drop
+            if not fresh and sign * (self._constant_voltage(span) - limit) <= 0.0:
+                continue
+            kink = self._kink(span, limit, sign)
+            if kink is None:
+                continue
+            if kink > 1e-9:
+                self._end = now + kink
+                self._next = (True, held)
+            else:
                 self.held, self.stair, self._cut = True, held, now
                 self._begin_held(now, grid, self._held_current())
-                return
+            return
+
+    def _kink(self, span: float, limit: float, sign: float) -> float | None:
+        """Return when, within `span`, the voltage first goes beyond `limit` for good."""
+
+        def beyond(t: float) -> float:
+            return sign * (self._constant_voltage(t) - limit)
+
+        before = 0.0
+        for part in (0.03, 0.1, 0.3, 0.6, 1.0):
+            if beyond(part * span) > 0.0:
+                if beyond(before) >= 0.0:
+                    return before
+                return float(brentq(beyond, before, part * span, xtol=1e-12))
+            before = part * span
+        return None
 
     def _held_current(self) -> float:
         return (self._source[1][self.stair] - self._emf()) / (self._ohm + self._series)
@@ -249,6 +257,12 @@ class Circuit:
             p2 += gap * w * w / 2.0
             p3 -= gap * w * w * w / 6.0
         p0 += p.hysteresis_volt * self._branch
+        xp = self.ions_positive * kp + OFFSET
+        xn = self.ions_negative * kn + OFFSET
+        if (xp <= LOW and rate_p < 0.0) or (xp >= HIGH and rate_p > 0.0):
+            rate_p = 0.0  # nothing left to take or give: the current decomposes the cell
+        if (xn <= LOW and rate_n < 0.0) or (xn >= HIGH and rate_n > 0.0):
+            rate_n = 0.0
         span = grid - now
         fastest = max(abs(rate_p), abs(rate_n)) * span
         if fastest > FILLING_STEP * GRID:
@@ -258,9 +272,9 @@ class Circuit:
             self._end = grid
         self._constant = (
             now,
-            min(max(self.ions_positive * kp + OFFSET, LOW), HIGH),
+            xp,
             rate_p,
-            min(max(self.ions_negative * kn + OFFSET, LOW), HIGH),
+            xn,
             rate_n,
             p0,
             p1,
@@ -296,10 +310,11 @@ class Circuit:
         step = min(step, span)
         volts = self._source[1][self.stair]
         high, low = self._source[0][self.stair : self.stair + 2]
+        slack = 1e-9 * (high - low)
         middle, last = self._held_step(step, current, volts)
         for bound, stair, out in (
-            (high, self.stair, last > high),
-            (low, self.stair + 1, last < low),
+            (high, self.stair, last > high + slack),
+            (low, self.stair + 1, last < low - slack),
         ):
             if not out:
                 continue

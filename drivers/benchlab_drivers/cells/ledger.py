@@ -162,8 +162,12 @@ class LedgerCell(Circuit):
 
     def _move(self, charge: float, span: float) -> None:
         leak = self._i_sd * span
-        self.ions_negative += charge - self._i_neg * span - leak
-        self.ions_positive += self._i_pos * span + leak - charge
+        self.ions_negative = _inside(
+            self.ions_negative + charge - self._i_neg * span - leak, self.sites_negative
+        )
+        self.ions_positive = _inside(
+            self.ions_positive + self._i_pos * span + leak - charge, self.sites_positive
+        )
         self._throughput += abs(charge)
 
     def _commit_constant(self, span: float) -> None:
@@ -240,7 +244,11 @@ class LedgerCell(Circuit):
         self._resistance_scale = math.exp(p.activation_energy_j_per_mol * inverse) * (
             1.0 + p.resistance_per_cycle * self.cycles + p.resistance_per_root_hour * hours**0.5
         )
-        self._ohm = p.resistance_ohm * self._resistance_scale
+        # What the resistance changes by is taken over by the fastest element, which relaxes: the
+        # voltage (or the current, where that is held) does not jump at the cell's own grid.
+        current = self._present_current()
+        before, self._ohm = self._ohm, p.resistance_ohm * self._resistance_scale
+        self._elements[0] -= current * (self._ohm - before)
         rate = math.exp(-p.side_activation_j_per_mol * inverse) * p.capacity_ah
         self._rate_negative = (
             p.side_negative_per_hour * rate / math.sqrt(1.0 + hours / p.side_fading_hour)
@@ -248,6 +256,9 @@ class LedgerCell(Circuit):
         self._rate_positive = p.side_positive_per_hour * rate
         self._i_sd = p.leak_per_hour * p.capacity_ah
         self._side_currents()
+
+    def _present_current(self) -> float:
+        return self._held_current() if self.held else self._source[0][self.stair]
 
     def _age_by(self, cycles: float) -> None:
         p = self.parameters
@@ -263,8 +274,6 @@ class LedgerCell(Circuit):
 
     def _side_currents(self) -> None:
         p = self.parameters
-        self.ions_negative = _inside(self.ions_negative, self.sites_negative)
-        self.ions_positive = _inside(self.ions_positive, self.sites_positive)
         x = self.ions_negative * GRID / self.sites_negative + OFFSET
         self._i_neg = self._rate_negative if self._negative[int(x)][0] < BARE_VOLT else 0.0
         self._i_pos = 0.0
@@ -272,7 +281,7 @@ class LedgerCell(Circuit):
             x = self.ions_positive * GRID / self.sites_positive + OFFSET
             up = min(self._positive[int(x)][0], 5.0)
             self._i_pos = self._rate_positive * 2.0 ** ((up - 4.2) / 0.05)
-        current = self._held_current() if self.held else self._source[0][self.stair]
+        current = self._present_current()
         if current > 0.0 and (current > 2.0 * p.capacity_ah or self.core_kelvin < KELVIN + 5.0):
             self.plating = True
         self._i_film = 0.0

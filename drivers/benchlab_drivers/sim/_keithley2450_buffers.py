@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 from benchlab_drivers.sim.scpi import ScpiError
 
-__all__ = ["ELEMENTS", "Buffer", "Entry", "Facts", "written"]
+__all__ = ["ELEMENTS", "OVERFLOW", "UNITS", "Buffer", "Entry", "Facts", "written"]
 
 DEFAULT_POINTS = 100_000
 OVERFLOW = 9.9e37
+UNITS = {"VOLT": "Volt DC", "CURR": "Amp DC", "RES": "Ohm"}
 
 
 class Facts(NamedTuple):
@@ -34,7 +35,7 @@ class Facts(NamedTuple):
 
 
 Entry = tuple[float, float, float, bool, Facts]
-"""Clock second, source value, reading, whether the source was limited, facts."""
+"""Clock second, source value, reading, whether the source held a voltage, facts."""
 
 
 class Buffer:
@@ -124,7 +125,7 @@ def written(entry: Entry, element: str, number: str, first_second: float) -> str
     number : str
         The format of numbers: ``%+.6E`` unless FORM:ASC:PREC says otherwise.
     """
-    second, source, reading, limited, facts = entry
+    second, source, reading, held, facts = entry
     if element == "READ":
         return number % reading
     if element == "SOUR":
@@ -134,6 +135,7 @@ def written(entry: Entry, element: str, number: str, first_second: float) -> str
     if element == "STAT":
         return str((8 if facts.front else 0) | (1 if abs(reading) >= OVERFLOW else 0))
     if element == "SOURSTAT":
+        limited = held == (facts.source_unit == UNITS["CURR"])
         bits = (facts.readback, 8), (limited, 32), (facts.four_wire, 64), (facts.output, 128)
         return str(sum(value for is_set, value in bits if is_set))
     if element == "UNIT":
