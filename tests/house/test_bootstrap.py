@@ -43,14 +43,18 @@ def checkout(folder: Path) -> Path:
     return folder
 
 
-def bootstrap(
-    folder: Path, *words: str, python: str = MACHINE, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def environment() -> dict[str, str]:
+    """Return this process's, without what would lead bootstrap to the tests' own environment."""
     drop = ("BENCHLAB_VENV", "DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "PYTHONPATH")
-    env = {key: value for key, value in os.environ.items() if key not in drop}
+    return {key: value for key, value in os.environ.items() if key not in drop}
+
+
+def bootstrap(
+    folder: Path, *words: str, python: str = MACHINE, **settings: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [python, str(folder / "bootstrap.py"), *words],
-        env=env | environment,
+        env=environment() | settings,
         capture_output=True,
         text=True,
         check=False,
@@ -146,7 +150,7 @@ def test_an_install_killed_half_way_is_not_believed_in_and_no_network_gets_a_sen
     with socket.create_server(("127.0.0.1", 0)) as silent:
         first = subprocess.Popen(
             [MACHINE, str(here / "bootstrap.py"), "demo"],
-            env=os.environ | index(silent.getsockname()[1]),
+            env=environment() | index(silent.getsockname()[1]),
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
