@@ -357,7 +357,7 @@ class Circuit:
         leak = (self._i_neg + self._i_sd) * step
         gain = (self._i_pos + self._i_sd) * step
         im = i1 = i0
-        small = 1e-13 * (abs(i0) + self.parameters.capacity_ah * 1e-3)
+        small = 1e-11 * (abs(i0) + 0.01 * self.parameters.capacity_ah)
         for _ in range(20):
             charge = step * (5.0 * i0 + 8.0 * im - i1) / 24.0
             um, sm = self._electrodes(charge, 0.5 * leak, 0.5 * gain)

@@ -199,6 +199,7 @@ class SimulatedKeithley2450(ScpiInstrument):
         s = self.settings
         if not s.output or s.function != function:
             return False
+        self.reconnect()
         self.cell.sample(self._now)
         return self.cell.held == (function == "CURR") or self.cell.stair not in (0, 1)
 
@@ -290,11 +291,15 @@ class SimulatedKeithley2450(ScpiInstrument):
         """Measure as often as SENS:COUN says; return the last reading's elements."""
         if self._running is not None:
             raise ScpiError(-213, "Init ignored")
-        self._reader = make_reader(self, self.buffer(args, 0), _elements(args, 1))
-        reply = self._reader(self._now)
+        self.reconnect()  # what was set earlier in the same line
+        buffer = self.buffer(args, 0)
+        read = make_reader(self, buffer, _elements(args, 1))
+        reply = read(self._now)
         for _ in range(self.settings.count - 1):
             self._now += self.aperture
-            reply = self._reader(self._now)
+            reply = read(self._now)
+        if buffer.round_and_round:  # else a reading may be refused
+            self._reader = read
         return reply.decode("ascii").rstrip("\n")
 
     def store_readings(self, buffer: Buffer) -> None:
