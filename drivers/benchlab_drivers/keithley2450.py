@@ -50,6 +50,9 @@ OVERFLOW = 9.0e37
 REST_RANGE_AMPERE = 1e-6
 OVERRANGE = 1.05
 SAFE_TRIES = 3
+OPEN_FLAG = int(RowFlag.OPEN_CIRCUIT)
+OVERRANGE_FLAG = int(RowFlag.OVERRANGE)
+_new = tuple.__new__
 
 CAPABILITIES = Capabilities(
     voltage_volt=(-20.0, 20.0),
@@ -239,34 +242,38 @@ class Keithley2450:
     def read(self) -> Reading:
         """Measure voltage and current in one query; with the output open only prove it is open."""
         function, on = self._state
-        now = self._clock
-        requested = now.now
         if not on:
-            answer = self._query(STILL_OFF)
-            replied = now.now
-            if answer.strip() != b"0":
-                raise InstrumentRefused(
-                    f"the output should be off but reads back {answer!r}.",
-                    where=self.resource,
-                    remedy="Somebody may have used its front panel; look at the instrument.",
-                )
-            middle = (requested + replied) / 2.0
-            return Reading(
-                middle, math.nan, 0.0, math.nan, RowFlag.OPEN_CIRCUIT, requested, replied
-            )
+            return self._still_open()
+        clock = self._clock
+        requested = clock.now
         answer = self._query(READ)
-        replied = now.now
+        replied = clock.now
         try:
             source, measured = map(float, answer.split(b","))
         except ValueError:
             raise GarbledAnswer(READ, answer, where=self.resource) from None
         flags = 0
-        if not (abs(source) < OVERFLOW and abs(measured) < OVERFLOW):
-            flags = int(RowFlag.OVERRANGE)
+        if not (-OVERFLOW < source < OVERFLOW and -OVERFLOW < measured < OVERFLOW):
+            flags = OVERRANGE_FLAG
             source = measured = math.nan
-        voltage, current = (source, measured) if function == "VOLT" else (measured, source)
+        if function != "VOLT":
+            source, measured = measured, source
         middle = (requested + replied) / 2.0
-        return Reading(middle, voltage, current, math.nan, flags, requested, replied)
+        # the same as Reading(...) in a third of the time: this line runs for every sample
+        return _new(Reading, (middle, source, measured, math.nan, flags, requested, replied))
+
+    def _still_open(self) -> Reading:
+        requested = self._clock.now
+        answer = self._query(STILL_OFF)
+        replied = self._clock.now
+        if answer.strip() != b"0":
+            raise InstrumentRefused(
+                f"the output should be off but reads back {answer!r}.",
+                where=self.resource,
+                remedy="Somebody may have used its front panel; look at the instrument.",
+            )
+        middle = (requested + replied) / 2.0
+        return Reading(middle, math.nan, 0.0, math.nan, OPEN_FLAG, requested, replied)
 
     def safe(self) -> OffProof:
         """Switch off, and prove it by reading back the output and its open relay."""
