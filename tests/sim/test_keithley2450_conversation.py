@@ -10,7 +10,6 @@ from benchlab.bench.clock import VirtualClock
 from benchlab.bench.twin import TwinSpec
 from benchlab.errors import UsageError
 from benchlab_drivers.sim import keithley2450, simulator
-from benchlab_drivers.wire import keithley2450_accuracy as sheet
 
 NMC = "nmc811_graphite_pouch"
 NO_ERROR = b'0,"No error;0,0,0"\n'
@@ -206,7 +205,7 @@ def test_beyond_a_fixed_range_the_meter_overflows():
     bench("OUTP:SMOD HIMP", "SOUR:FUNC CURR", 'SENS:FUNC "VOLT"', "SENS:VOLT:RSEN ON")
     bench("SOUR:CURR 0.01", "SOUR:CURR:VLIM 5", "OUTP ON", "SENS:VOLT:RANG 0.2")
     value = bench.numbers("READ?")[0]
-    assert value == 9.9e37 or abs(value) <= 0.21
+    assert value == 9.9e37
 
 
 @pytest.mark.parametrize(
@@ -357,35 +356,6 @@ def conversation(seed):
 def test_same_seed_same_bytes():
     assert conversation(3) == conversation(3)
     assert conversation(3) != conversation(4)
-
-
-def test_errors_stay_inside_the_data_sheet_and_are_never_zero():
-    worst = 0.0
-    for seed in range(40):
-        errors = Bench(seed=seed).box.errors
-        for drawn, stated in (
-            (errors.measure_voltage, sheet.MEASURE_VOLTAGE),
-            (errors.measure_current, sheet.MEASURE_CURRENT),
-            (errors.source_voltage, sheet.SOURCE_VOLTAGE),
-            (errors.source_current, sheet.SOURCE_CURRENT),
-        ):
-            for one, bound in zip(drawn, stated, strict=True):
-                for gain in (one.gain_positive, one.gain_negative):
-                    assert 0.0 < abs(gain - 1.0) <= bound.gain * (1 + 1e-12)
-                    worst = max(worst, abs(gain - 1.0) / bound.gain)
-                assert 0.0 < abs(one.offset_positive) <= bound.offset
-    assert worst > 0.9
-
-
-def test_readings_scatter_and_step_as_stated():
-    bench = Bench(seed=11)
-    bench(*VOLTAGE_SOURCE, "SOUR:VOLT 3.8", "SOUR:VOLT:ILIM 0.1", "OUTP ON")
-    bench.wait(20_000.0)
-    rows = np.array([bench.numbers("READ? 'defbuffer1',SOUR,READ") for _ in range(400)])
-    assert 14e-6 < rows[:, 0].std() < 28e-6
-    steps = rows[:, 0] / 10e-6
-    assert steps == pytest.approx(np.round(steps), abs=1e-3)
-    assert abs(rows[:, 0].mean() - 3.8) < 3.8 * 0.0003 + 3.4e-3
 
 
 def test_simulators_are_found_by_name():

@@ -25,7 +25,7 @@ __all__ = ["GRID_SECOND", "Circuit"]
 GRID_SECOND = 20.0
 FILLING_STEP = 0.02
 """No segment moves an electrode further than this part of its sites."""
-LONGEST_HELD_SECOND = 5.0
+LONGEST_HELD_SECOND = 10.0
 LOW, HIGH = float(OFFSET - 200), float(OFFSET + GRID + 200)
 """Grid indices of fillings -0.05 and 1.05: beyond them a current only decomposes the cell."""
 
