@@ -28,7 +28,7 @@ from benchlab.model.cell import Cell
 from benchlab.model.program import Program
 from benchlab.store.compact import close_run
 from benchlab.store.journal import JournalWriter, run_folder
-from benchlab.store.reader import read_journal
+from benchlab.store.journal_read import read_journal
 
 __all__ = ["RunOptions", "RunResult", "run_session"]
 
@@ -119,7 +119,7 @@ def run_session(
         source.close()
     told = None
     if truth is not None:
-        steps = read_journal((folder / "journal").read_bytes()).steps
+        steps = read_journal(folder).steps
         told = truth.record(steps, discharge_first=cell.counts_first == "discharge")
         told["settings"] = asdict(spec)
     digest = close_run(folder, options.out)

@@ -12,7 +12,7 @@ from benchlab.errors import FileNotReadable
 from benchlab.model.columns import EVENT_COLUMNS, ROW_COLUMNS, STEP_COLUMNS, records_table
 from benchlab.model.run import ProtocolRecord
 from benchlab.store.closed import CHUNK_ROWS, ClosedFileWriter
-from benchlab.store.reader import read_journal
+from benchlab.store.journal_read import read_journal
 
 __all__ = ["close_run"]
 
@@ -34,7 +34,7 @@ def close_run(folder: Path, path: Path) -> str:
     benchlab.errors.FileNotReadable
         The journal has no closing record.
     """
-    content = read_journal((folder / "journal").read_bytes())
+    content = read_journal(folder)
     if content.end is None:
         raise FileNotReadable(
             "the journal has no closing record; it was left as it is.",

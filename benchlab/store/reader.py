@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,16 +19,16 @@ from benchlab.model.columns import (
     ROW_COLUMNS,
     STEP_COLUMNS,
     records_table,
-    row_dtype,
 )
 from benchlab.model.flags import RowFlag
 from benchlab.model.run import ProtocolRecord, Run
 from benchlab.model.table import Table
 from benchlab.platform import is_locked
 from benchlab.store.closed import FORMAT
-from benchlab.store.journal import HEADER, JOURNAL_FORMAT, MAGIC, FrameKind, run_folder
+from benchlab.store.journal import JOURNAL_FORMAT, run_folder
+from benchlab.store.journal_read import JournalContent, has_journal, read_journal
 
-__all__ = ["JournalContent", "open_run", "read_journal"]
+__all__ = ["open_run"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -49,7 +47,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     folder = path if path.suffix == ".run" else run_folder(path)
     if path.is_file():
         return _open_closed(path)
-    if (folder / "journal").is_file():
+    if has_journal(folder):
         return _open_journal(folder)
     if path.is_dir():
         raise FileMissing(
@@ -142,62 +140,9 @@ def _load_column(path: Path, name: str) -> npt.NDArray[Any]:
         ) from error
 
 
-@dataclass
-class JournalContent:
-    """Everything that whole frames of a journal hold; ``torn_bytes`` follow the last of them."""
-
-    head: dict[str, Any] = field(default_factory=dict)
-    rows: npt.NDArray[np.void] = field(default_factory=lambda: np.empty(0, row_dtype()))
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    events: list[dict[str, Any]] = field(default_factory=list)
-    state: dict[str, Any] = field(default_factory=dict)
-    end: dict[str, Any] | None = None
-    torn_bytes: int = 0
-
-
-def read_journal(data: bytes) -> JournalContent:
-    """Read the whole frames of a journal; any prefix of a journal's bytes is readable."""
-    content = JournalContent()
-    rows: list[npt.NDArray[np.void]] = []
-    count = 0
-    place = 0
-    while place + HEADER.size <= len(data):
-        magic, kind, _, _, length, sequence, body, head = HEADER.unpack_from(data, place)
-        first = place + HEADER.size
-        payload = data[first : first + length]
-        if (
-            magic != MAGIC
-            or zlib.crc32(data[place : first - 4]) != head
-            or len(payload) < length
-            or zlib.crc32(payload) != body
-        ):
-            break
-        place = first + length
-        if kind == FrameKind.ROWS:
-            if sequence != count:
-                break
-            block = np.frombuffer(payload, row_dtype())
-            rows.append(block)
-            count += len(block)
-        elif kind == FrameKind.OPEN:
-            content.head = json.loads(payload)
-        elif kind == FrameKind.STEP:
-            content.steps.append(json.loads(payload))
-        elif kind == FrameKind.EVENT:
-            content.events.append(json.loads(payload))
-        elif kind == FrameKind.STATE:
-            content.state = json.loads(payload)
-        elif kind == FrameKind.END:
-            content.end = json.loads(payload)
-    content.torn_bytes = len(data) - place
-    if rows:
-        content.rows = np.concatenate(rows)
-    return content
-
-
 def _open_journal(folder: Path) -> Run:
     alive = is_locked(folder / "lock")
-    content = read_journal((folder / "journal").read_bytes())
+    content = read_journal(folder)
     if content.head.get("format") != JOURNAL_FORMAT:
         raise FileNotReadable(
             "the run was cut off before its first record; no current had flowed."

@@ -4,6 +4,8 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ import benchlab
 from benchlab.errors import FileExists, FileNotReadable, StorageError
 from benchlab.model.columns import STEP_COLUMNS, row_dtype
 from benchlab.store.journal import HEADER, ROW, JournalWriter, run_folder
-from benchlab.store.reader import read_journal
+from benchlab.store.journal_read import read_journal
 
 HEAD = {
     "cell": {"type": "x"},
@@ -53,13 +55,19 @@ def journal_bytes(tmp_path_factory):
     return (folder / "journal").read_bytes()
 
 
+def read(data):
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "journal").write_bytes(data)
+        return read_journal(Path(folder))
+
+
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory):
     return journal_bytes(tmp_path_factory)
 
 
 def test_every_row_reads_back(whole):
-    content = read_journal(whole)
+    content = read(whole)
     assert content.rows["test_time_second"].tolist() == [float(k) for k in range(100)]
     assert content.torn_bytes == 0
     assert len(content.steps) == 1
@@ -74,7 +82,7 @@ def test_the_packed_row_is_the_column_table():
 @given(st.data())
 def test_any_prefix_of_the_bytes_is_a_prefix_of_the_rows(whole, data):
     cut = data.draw(st.integers(0, len(whole)))
-    content = read_journal(whole[:cut])
+    content = read(whole[:cut])
     count = len(content.rows)
     assert content.rows["test_time_second"].tolist() == [float(k) for k in range(count)]
     assert content.torn_bytes <= cut
@@ -86,7 +94,7 @@ def test_a_changed_byte_never_gives_a_wrong_row(whole, data):
     flip = data.draw(st.integers(1, 255))
     damaged = bytearray(whole)
     damaged[place] ^= flip
-    content = read_journal(bytes(damaged))
+    content = read(bytes(damaged))
     assert content.rows["test_time_second"].tolist() == [float(k) for k in range(len(content.rows))]
 
 
@@ -126,7 +134,7 @@ def test_durable_journals_are_synced_by_a_thread_that_ends(tmp_path):
     writer = JournalWriter(tmp_path / "a.run", durable=True)
     writer.open_record(HEAD)
     writer.close()
-    assert read_journal((tmp_path / "a.run" / "journal").read_bytes()).head["meta"]
+    assert read_journal(tmp_path / "a.run").head["meta"]
 
 
 FILLS = """
@@ -162,7 +170,7 @@ def test_a_full_disk_loses_nothing_once_there_is_space_again(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 0, "the disk was never full"
-    content = read_journal((folder / "journal").read_bytes())
+    content = read_journal(folder)
     assert content.rows["test_time_second"].tolist() == [float(k) for k in range(400)]
     assert content.torn_bytes == 0
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
