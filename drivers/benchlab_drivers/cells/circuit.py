@@ -11,10 +11,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from scipy.optimize import brentq
-
 from benchlab_drivers.cells.electrodes import GRID, OFFSET, tabulate
 from benchlab_drivers.cells.held import weights
+from benchlab_drivers.cells.roots import root
 from benchlab_drivers.cells.sources import OPEN, Staircase
 
 if TYPE_CHECKING:
@@ -221,7 +220,7 @@ class Circuit:
             if beyond(part * span) > 0.0:
                 if beyond(before) >= 0.0:
                     return before
-                return float(brentq(beyond, before, part * span, xtol=1e-12))
+                return root(beyond, before, part * span, 1e-12)
             before = part * span
         return None
 

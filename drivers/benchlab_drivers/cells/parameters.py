@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from benchlab_drivers.cells.electrodes import Electrode
+from benchlab_drivers.cells.roots import root
 
 __all__ = ["Balance", "CellParameters", "balance"]
 
@@ -105,14 +105,14 @@ def balance(cell: CellParameters, capacity_ah: float) -> Balance:
     drop += cell.hysteresis_volt
     high, low = cell.voltage_high_volt - drop, cell.voltage_low_volt + drop
     full = cell.filling_negative_full
-    top = float(
-        brentq(lambda y: volts(cell.positive, y) - volts(cell.negative, full) - high, 1e-6, 0.9)
+    top = root(
+        lambda y: volts(cell.positive, y) - volts(cell.negative, full) - high, 1e-6, 0.9, 1e-12
     )
     # Per unit of capacity: first charge = sites_positive * (fresh - top) = 1 / first efficiency.
     sites_positive = 1.0 / cell.first_efficiency / (cell.filling_positive_fresh - top)
     bottom = top + 1.0 / sites_positive
-    empty = float(
-        brentq(lambda x: volts(cell.positive, bottom) - volts(cell.negative, x) - low, 1e-4, full)
+    empty = root(
+        lambda x: volts(cell.positive, bottom) - volts(cell.negative, x) - low, 1e-4, full, 1e-12
     )
     sites_negative = 1.0 / (full - empty)
     formation = 1.0 / cell.first_efficiency - 1.0 - empty * sites_negative

@@ -136,4 +136,14 @@ def make_reader(k: SimulatedKeithley2450, buffer: Buffer, elements: tuple[str, .
         entry = buffer.entries[-1]
         return (",".join(written(entry, e, number, first) for e in elements) + "\n").encode()
 
-    return read
+    def read_pair(second: float) -> bytes:
+        volts, ampere = sample(second, lag)
+        if v_low < volts <= v_high and i_low < ampere <= i_high:
+            volts = (volts * v_gain + v_offset + v_scatter * gauss() + ROUND - ROUND) * v_step
+            ampere = (ampere * i_gain + i_offset + i_scatter * gauss() + ROUND - ROUND) * i_step
+            store((second, volts, ampere, cell.held, facts))
+            return pair % (volts, ampere)
+        return read(second)
+
+    usual = voltage_source and current and readback and plain and shape == 0 and not exact
+    return read_pair if usual else read
