@@ -16,6 +16,7 @@ AT_HOLD_VOLT = 0.01
 FALL_FRACTION = 0.995
 LOOK_VOLT = 0.05
 LOOK_SHARE = 0.02
+HOLD_FALL = 0.005
 SHORT_STEP_SECOND = 5.0
 SHORT_STEPS_IN_A_ROW = 3
 
@@ -65,8 +66,9 @@ class Sequencer:
     wake : float
         Clock seconds at which the step ends by time if nothing ends it before.
     look : float
-        Clock seconds at which the voltage should reach the step's end or its hold, where that is
-        before the next control period: a reading just there bounds what is counted wrong.
+        Clock seconds of a reading wanted before the next control period: where the voltage should
+        reach the step's end or its hold, and while the current of a hold falls by more than half
+        a percent of the set current in a period. It bounds what is counted wrong in between.
     sign : int
         Direction of the current in the step: +1, -1, or 0 in a rest.
     """
@@ -88,6 +90,7 @@ class Sequencer:
         self._hold_began = math.nan
         self._plateau = 0.0
         self._below = 0
+        self._last_current = 0.0
         self._suspect = False
         self._readings = 0
         self._margin = 0.0
@@ -170,6 +173,12 @@ class Sequencer:
                     return End.CURRENT
                 return End.CONFIRM
             self._below = 0
+            fell = abs(flowing - self._last_current)
+            allowed = HOLD_FALL * abs(plan.current_ampere) * (time - self._last_time)
+            self.look = math.inf
+            if fell * self._period > allowed:
+                self.look = time + max(allowed / fell, LOOK_SHARE * self._period)
+            self._last_time, self._last_current = time, flowing
         elif plan.hold_volt == plan.hold_volt:
             away = abs(voltage - plan.hold_volt)
             if flowing > self._plateau and away > AT_HOLD_VOLT:
@@ -178,7 +187,7 @@ class Sequencer:
                 flowing < FALL_FRACTION * self._plateau
                 or (away <= AT_HOLD_VOLT and flowing < 0.98 * abs(plan.current_ampere))
             ):
-                return self._enter_hold(time)
+                return self._enter_hold(time, flowing)
         elif plan.end_volt == plan.end_volt:
             beyond = (voltage - plan.end_volt) * sign
             if beyond >= 0.0 or (
@@ -209,11 +218,12 @@ class Sequencer:
         """Say whether the step's time is over."""
         return self._time_end if now >= self.wake else None
 
-    def _enter_hold(self, time: float) -> End:
+    def _enter_hold(self, time: float, flowing: float) -> End:
         self.in_hold = True
-        self.look = math.inf
         self._hold_began = time
         self._below = 0
+        self._last_time, self._last_current = time, flowing
+        self.look = time + LOOK_SHARE * self._period
         plan = self.plan
         ends = time + plan.hold_end_second
         if ends < self.wake:

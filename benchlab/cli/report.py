@@ -55,7 +55,7 @@ class Reporter:
 
     def note(self, text: str) -> None:
         """Print a sentence."""
-        self._console.print(text, markup=False)
+        self._console.print(text, markup=False, soft_wrap=True)
 
     def watch(self, progress: Progress) -> None:
         """Show where the run stands."""

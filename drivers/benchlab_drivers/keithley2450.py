@@ -161,14 +161,16 @@ class Keithley2450:
         return reading
 
     def arm(self, limits: ArmLimits) -> None:
-        """Set over-voltage protection and remote sense for both functions, and read them back."""
-        top = max(limits.current_charge_ampere, limits.current_discharge_ampere)
+        """Set over-voltage protection and remote sense for both functions, and read them back.
+
+        Currents are limited by each set point, and never beyond what the instrument can carry.
+        """
         level = next((p for p in PROTECTION_VOLT if p > limits.voltage_high_volt), None)
-        if level is None or top > CAPABILITIES.current_ampere[1]:
+        if level is None:
             raise Unsupported(
-                f"the limits {limits.voltage_high_volt:g} V and {top:g} A are beyond the 2450.",
+                f"the limit of {limits.voltage_high_volt:g} V is beyond the 2450's protection.",
                 where=self.resource,
-                remedy="Lower the limits, or use a larger instrument.",
+                remedy="Lower the limit, or use another instrument.",
             )
         self._volt_range = 2 if limits.voltage_high_volt < 2.0 else 20
         self._set(f":SOUR:VOLT:PROT PROT{level}", ":SOUR:VOLT:PROT?", f"PROT{level}")

@@ -116,7 +116,7 @@ def test_arming_reads_back_protection_and_remote_sense(driver):
 
 def test_arming_beyond_the_instrument_is_refused_before_anything_is_sent(driver):
     with pytest.raises(Unsupported):
-        driver().arm(ArmLimits(0.0, 4.3, 2.0, 0.4))
+        driver().arm(ArmLimits(0.0, 200.0, 0.2, 0.4))
 
 
 def test_a_limit_that_reads_back_different_is_refused(driver):

@@ -47,7 +47,9 @@ def _show(facts: dict[str, Any], events: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     console = Console()
-    table = Table(show_header=False, box=None)
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     instrument, meta = facts["instrument"], facts["meta"]
     words = {
         "closed": "closed",
@@ -83,4 +85,5 @@ def _show(facts: dict[str, Any], events: list[dict[str, Any]]) -> None:
                 f"  {event['test_time_second']:>14.3f} s  {event['kind']:<12} {event['text']}",
                 markup=False,
                 highlight=False,
+                soft_wrap=True,
             )
