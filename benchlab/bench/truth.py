@@ -7,20 +7,53 @@ from typing import Any
 
 from benchlab.bench.twin import Truth, Twin
 
-__all__ = ["TruthLog"]
+__all__ = ["EdgeWatcher", "TruthLog"]
 
 
-class TruthLog:
-    """Takes the twin's integrals at the start and at each step's end."""
+class EdgeWatcher:
+    """Is told of each change of the output; this one does nothing with it."""
+
+    def before_change(self) -> None:
+        """Take note that the output is about to be changed."""
+
+    def step_ended(self, step_count: int, sign: int) -> None:
+        """Take note that it was changed and which step ended.
+
+        Parameters
+        ----------
+        sign : int
+            Direction of the current in the step that ended: +1, -1, or 0 in a rest.
+        """
+
+
+class TruthLog(EdgeWatcher):
+    """Takes the twin's integrals at each step's end.
+
+    What flows while the output is being changed belongs to the step that ended if it flows in that
+    step's direction, and to the next one if not.
+    """
 
     def __init__(self, twin: Twin) -> None:
         self._twin = twin
-        self._start = twin.truth()
+        self._start = self._before = twin.truth()
         self._ends: dict[int, Truth] = {}
 
-    def step_ended(self, step_count: int) -> None:
+    def before_change(self) -> None:
+        """Take the integrals before the output is changed."""
+        self._before = self._twin.truth()
+
+    def step_ended(self, step_count: int, sign: int) -> None:
         """Take the integrals at the end of a step."""
-        self._ends[step_count] = self._twin.truth()
+        after, before = self._twin.truth(), self._before
+        if sign > 0:
+            end = after._replace(
+                discharged_ah=before.discharged_ah, discharged_wh=before.discharged_wh
+            )
+        elif sign < 0:
+            end = after._replace(charged_ah=before.charged_ah, charged_wh=before.charged_wh)
+        else:
+            end = before
+        self._ends[step_count] = end
 
     def record(
         self, steps: Sequence[Mapping[str, Any]], *, discharge_first: bool

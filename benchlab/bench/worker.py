@@ -18,6 +18,7 @@ from benchlab.bench.sequencer import OWN_ENDS, End, Sequencer
 from benchlab.bench.setpoint import setpoint_for
 from benchlab.bench.sink import Sink
 from benchlab.bench.step_record import StepRecord
+from benchlab.bench.truth import EdgeWatcher
 from benchlab.errors import BenchError, StorageError
 from benchlab.model.flags import RowFlag
 from benchlab.model.program import Program, StepPlan
@@ -45,9 +46,8 @@ class RunWorker:
         The cell before any current, from `benchlab.bench.prepare.prepare`.
     watch
         Called about once a second of the clock and at each step's end.
-    on_edge
-        Called once at the end of each step with its number: before the output is changed where
-        the step was a rest, after it where current flowed.
+    edges
+        Told before each change of the output, and after it which step ended.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class RunWorker:
         seen: Reading,
         *,
         watch: Callable[[Progress], None] = lambda _: None,
-        on_edge: Callable[[int], None] = lambda _: None,
+        edges: EdgeWatcher | None = None,
     ) -> None:
         self.program = program
         self.lateness = Lateness()
@@ -67,7 +67,7 @@ class RunWorker:
         self._clock = clock
         self._sink = sink
         self._watch = watch
-        self._on_edge = on_edge
+        self._edges = edges or EdgeWatcher()
         self._sequencer = Sequencer(program)
         self._guard = Guard(program.limits, program.period_second)
         self._counter = Counter()
@@ -104,6 +104,7 @@ class RunWorker:
         except Exception as bug:
             reason, text, error = "failed", traceback.format_exc(), bug
         if error is not None:
+            self._edges.before_change()
             self._off = self._source.safe()
         # a full disk must not keep anybody from hearing how the run ended
         with suppress(StorageError):
@@ -139,12 +140,9 @@ class RunWorker:
 
     def _change(self, setpoint: Setpoint) -> Edge:
         """Change the output, and end the step under way at the edge."""
-        resting = self._step is not None and not self._step.sign
-        if resting and self._step is not None:
-            # nothing flows in a rest: whatever moves from here on is the next step's
-            self._on_edge(self._step.step_count)
+        self._edges.before_change()
         edge = self._source.apply(setpoint)
-        self._close_step(edge, told=resting)
+        self._close_step(edge)
         return edge
 
     def _open_step(self, plan: StepPlan, edge: Edge, sign: int, setpoint: Setpoint) -> StepRecord:
@@ -257,7 +255,7 @@ class RunWorker:
         self._watch(self._progress(reading))
         return end
 
-    def _close_step(self, edge: Edge, *, told: bool = False) -> None:
+    def _close_step(self, edge: Edge) -> None:
         step, self._step = self._step, None
         if step is None:
             return
@@ -266,8 +264,7 @@ class RunWorker:
         self._sink.step(
             step.record(totals, edge, self._began, self._rows - 1, own_end=end in OWN_ENDS)
         )
-        if not told:
-            self._on_edge(step.step_count)
+        self._edges.step_ended(step.step_count, step.sign)
 
     def _trip(self, trip: Trip, reading: Reading) -> None:
         self._switch_off("tripped", reading)
@@ -280,6 +277,7 @@ class RunWorker:
 
     def _switch_off(self, reason: str, reading: Reading | None = None) -> None:
         """Make the output safe before anything else, then record how the step ended."""
+        self._edges.before_change()
         before = self._clock.now
         self._off = self._source.safe()
         after = self._clock.now

@@ -109,8 +109,7 @@ def run_session(
         journal = JournalWriter(folder, durable=not options.fast)
         try:
             journal.open_record(head)
-            ended = truth.step_ended if truth else lambda _: None
-            worker = RunWorker(program, source, clock, journal, seen, watch=watch, on_edge=ended)
+            worker = RunWorker(program, source, clock, journal, seen, watch=watch, edges=truth)
             outcome = _guarded(worker, options.channel, folder)
             journal.end(_end(outcome))
         finally:
