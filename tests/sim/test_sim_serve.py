@@ -116,9 +116,11 @@ def test_waiting_costs_nothing(served):
     [
         (("keithley9999",), "keithley2450"),
         (("keithley2450", "--cell", "unobtainium"), "lfp_graphite_26650"),
+        (("keithley2450", "--seed", "-1"), "seed"),
+        (("keithley2450", "--capacity-ah", "nan"), "capacity"),
     ],
 )
-def test_names_that_are_not_there(words, known):
+def test_words_that_cannot_be(words, known):
     done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=30)
     assert done.returncode == 2
     assert done.stdout == ""

@@ -26,11 +26,14 @@ def run(args: argparse.Namespace) -> int:
     Raises
     ------
     benchlab.errors.UsageError
-        No such instrument or cell; the message lists those there are.
+        No such instrument or cell (the message lists those there are), or a negative seed.
     """
     from benchlab.bench.twin import TwinSpec
+    from benchlab.errors import UsageError
     from benchlab_drivers.sim.serve import serve
 
+    if args.seed < 0:
+        raise UsageError("a seed cannot be negative.", remedy="Give 0 or more.")
     spec = TwinSpec(
         cell_type=args.cell,
         capacity_ah=args.capacity_ah,
