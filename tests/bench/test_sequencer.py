@@ -151,6 +151,17 @@ def test_a_look_is_asked_for_where_the_voltage_should_cross(program):
     assert sequencer.look == pytest.approx(103.5)
 
 
+def test_a_hold_is_read_more_often_while_its_current_falls_fast(program):
+    sequencer = hold(program)
+    sequencer.reading(101.0, 4.1, 0.1, 0.0)
+    assert sequencer.reading(103.0, 4.2, 0.09, 0.0) is End.TRANSITION
+    assert sequencer.look == pytest.approx(103.02)
+    sequencer.reading(103.5, 4.2, 0.088, 0.0)
+    assert sequencer.look == pytest.approx(103.5 + 0.0005 * 0.5 / 0.002)
+    sequencer.reading(104.5, 4.2, 0.0876, 0.0)
+    assert sequencer.look == math.inf
+
+
 def test_three_steps_that_end_at_once_hold_the_run(program):
     made = program("  - {repeat: 9, steps: [Charge at 1C until 4 V, Discharge at 1C until 3 V]}\n")
     sequencer = Sequencer(made)
