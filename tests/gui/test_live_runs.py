@@ -12,7 +12,6 @@ from benchlab.store.journal import JournalWriter
 from benchlab_gui.theme.tokens import DARK
 from benchlab_gui.views.main_window import MainWindow
 
-
 STEP = {"label": "", "step_type": "CC_CHG", "cycle_kind": "cycle", "current_ampere": 1.0}
 
 
