@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchlab.bench.roles import ArmLimits, Reading, Source
-from benchlab.errors import BenchError, CellCheckError
+from benchlab.errors import CellCheckError
 from benchlab.model.limits import RunLimits
 
 __all__ = ["prepare"]
@@ -26,7 +26,7 @@ def prepare(source: Source, limits: RunLimits) -> Reading:
             )
         )
         seen = source.look(limits.high_volt)
-    except BenchError:
+    except BaseException:  # Ctrl-C too: the look has the output on, if only at 0 A
         source.safe()
         raise
     if not limits.low_volt <= seen.voltage <= limits.high_volt:

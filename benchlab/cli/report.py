@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.status import Status
 
 from benchlab.bench.outcome import Progress
-from benchlab.errors import BenchError, OutputNotProvenOff, RunStopped, RunTripped
+from benchlab.cli.session import RunResult, not_proven_off
+from benchlab.errors import BenchError, RunStopped, RunTripped
 from benchlab.model.program import Program
-
-if TYPE_CHECKING:
-    from benchlab.cli.session import RunResult
 
 __all__ = ["Reporter"]
 
@@ -81,10 +78,7 @@ class Reporter:
         elif outcome.error is not None:
             error = BenchError(outcome.text)
         if not outcome.off.proven:
-            error = OutputNotProvenOff(
-                f"the output could not be proven off ({'; '.join(outcome.off.problems)}).",
-                remedy="Switch the instrument off by hand now.",
-            )
+            error = not_proven_off(outcome.off)
         code = error.exit_code if error else 0
         late = outcome.lateness.record()
         if self._quiet:

@@ -17,20 +17,20 @@ from benchlab.bench.checks import check_instrument
 from benchlab.bench.clock import RealClock, VirtualClock
 from benchlab.bench.outcome import Outcome, Progress
 from benchlab.bench.prepare import prepare
-from benchlab.bench.roles import Identity, Source
+from benchlab.bench.roles import Identity, OffProof, Source
 from benchlab.bench.truth import TruthLog
 from benchlab.bench.twin import TwinSpec
 from benchlab.bench.worker import RunWorker
 from benchlab.cli.channel import Channel
 from benchlab.cli.guardian import Guardian
-from benchlab.errors import FileExists, StorageError
+from benchlab.errors import FileExists, OutputNotProvenOff, StorageError
 from benchlab.model.cell import Cell
 from benchlab.model.program import Program
 from benchlab.store.compact import close_run
 from benchlab.store.journal import JournalWriter, run_folder
 from benchlab.store.journal_read import read_journal
 
-__all__ = ["RunOptions", "RunResult", "run_session"]
+__all__ = ["RunOptions", "RunResult", "not_proven_off", "run_session"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,12 @@ def run_session(
             journal.open_record(head)
             worker = RunWorker(program, source, clock, journal, seen, watch=watch, edges=truth)
             outcome = _guarded(worker, options.channel, folder)
-            journal.end(_end(outcome))
+            try:
+                journal.end(_end(outcome))
+            except StorageError as full:
+                if not outcome.off.proven:
+                    raise not_proven_off(outcome.off) from full
+                raise
         finally:
             journal.release()
     finally:
@@ -123,8 +128,27 @@ def run_session(
         told["settings"] = asdict(spec)
     digest = close_run(folder, options.out)
     if told is not None and options.truth is not None:
-        options.truth.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        _write_truth(options.truth, told)
     return RunResult(outcome, options.out, digest, journal.row_count, told)
+
+
+def not_proven_off(off: OffProof) -> OutputNotProvenOff:
+    """Return the error that outweighs every other one."""
+    return OutputNotProvenOff(
+        f"the output could not be proven off ({'; '.join(off.problems)}).",
+        remedy="Switch the instrument off by hand now.",
+    )
+
+
+def _write_truth(path: Path, told: dict[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"the truth cannot be written ({error.strerror}); the recording itself is complete.",
+            where=str(path),
+            remedy="Choose a file in a folder that exists and is writable.",
+        ) from error
 
 
 def _guarded(worker: RunWorker, channel: Channel, folder: Path) -> Outcome:
