@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Table"]
+__all__ = ["LazyTable", "Table"]
 
 
 class Table(Mapping[str, npt.NDArray[Any]]):
@@ -54,3 +55,20 @@ class Table(Mapping[str, npt.NDArray[Any]]):
 
     def __repr__(self) -> str:
         return f"Table({self.rows} rows: {', '.join(self._columns)})"
+
+
+class LazyTable(Table):
+    """A table that is read when it is first looked into.
+
+    Parameters
+    ----------
+    load
+        Returns the table; called once.
+    """
+
+    def __init__(self, load: Callable[[], Table]) -> None:
+        self._load = load
+
+    @cached_property
+    def _columns(self) -> dict[str, npt.NDArray[Any]]:  # type: ignore[override]
+        return dict(self._load())

@@ -19,11 +19,14 @@ from benchlab.model.columns import COLUMNS
 from benchlab.model.run import ProtocolRecord
 from benchlab.model.table import Table
 from benchlab.platform import sync_folder
+from benchlab.store.overview import OverviewBuilder
 
-__all__ = ["CHUNK_ROWS", "FORMAT", "ClosedFileWriter", "table_digest", "write_closed"]
+__all__ = ["CHUNK_ROWS", "FORMAT", "ClosedFileWriter", "run_digest", "write_closed"]
 
 FORMAT = "benchlab-run/1"
 CHUNK_ROWS = 65_536
+LONGEST_WORD = 64
+"""Bytes; a column of longer texts is stored with a length of its own each."""
 UNDIGESTED = frozenset({"unix_time_nanosecond", "unix_time_second"})
 """Wall clock times: two runs that measured the same are equal whenever they were made."""
 
@@ -35,10 +38,21 @@ def _hash_text(values: npt.NDArray[Any]) -> bytes:
 def table_digest(table: Mapping[str, npt.NDArray[Any]]) -> str:
     """Return the SHA-256 over the columns of a table, wall clock times left out."""
     total = hashlib.sha256()
-    for name, values in table.items():
+    for name in sorted(table):
         if name not in UNDIGESTED:
+            values = table[name]
             data = _hash_text(values) if values.dtype == object else values.tobytes()
             total.update(name.encode() + b"\0" + hashlib.sha256(data).digest())
+    return total.hexdigest()
+
+
+def run_digest(columns: Mapping[str, bytes], steps: Table, events: Table) -> str:
+    """Return the digest of a run from the SHA-256 of each column of its rows."""
+    total = hashlib.sha256()
+    for name in sorted(columns):
+        if name not in UNDIGESTED:
+            total.update(name.encode() + b"\0" + columns[name])
+    total.update(table_digest(steps).encode() + table_digest(events).encode())
     return total.hexdigest()
 
 
@@ -76,6 +90,7 @@ class ClosedFileWriter:
                 remedy="Choose a folder that exists, is writable and has space.",
             ) from error
         self._file.create_group("rows")
+        self._overview = OverviewBuilder()
 
     def append(self, block: Mapping[str, npt.NDArray[Any]]) -> None:
         """Append rows given as columns of equal length; every call names the same columns."""
@@ -101,6 +116,7 @@ class ClosedFileWriter:
             dataset[self._rows :] = values
             self._hashes[name].update(np.ascontiguousarray(values).tobytes())
         self._rows += count
+        self._overview.append(block)
 
     def finish(
         self,
@@ -119,15 +135,15 @@ class ClosedFileWriter:
         str
             The digest over rows, steps and events.
         """
-        digest = self._digest(steps, events)
+        columns = {name: column.digest() for name, column in self._hashes.items()}
+        digest = run_digest(columns, steps, events)
         file = self._file
         try:
             for group_name, table in (("steps", steps), ("events", events)):
                 group = file.create_group(group_name)
                 for name, values in table.items():
-                    text = values.dtype == object
-                    data = values.astype(h5py.string_dtype()) if text else values
-                    _describe(group.create_dataset(name, data=data), name)
+                    _describe(group.create_dataset(name, data=_stored(values)), name)
+            self._write_overview()
             documents = file.create_group("documents")
             documents["cell"] = json.dumps(dict(cell))
             documents["instrument"] = json.dumps(dict(instrument))
@@ -163,13 +179,21 @@ class ClosedFileWriter:
             self._file.close()
         self.partial.unlink(missing_ok=True)
 
-    def _digest(self, steps: Table, events: Table) -> str:
-        total = hashlib.sha256()
-        for name, column in self._hashes.items():
-            if name not in UNDIGESTED:
-                total.update(name.encode() + b"\0" + column.digest())
-        total.update(table_digest(steps).encode() + table_digest(events).encode())
-        return total.hexdigest()
+    def _write_overview(self) -> None:
+        for rows, columns in self._overview.finish().items():
+            group = self._file.require_group("overview").create_group(f"blocks_{rows}")
+            for name, (time, values) in columns.items():
+                for title, data in ((f"{name}_time", time), (name, values)):
+                    dataset = group.create_dataset(
+                        title,
+                        data=data,
+                        chunks=(min(len(data), CHUNK_ROWS // 16), 4),
+                        shuffle=True,
+                        compression="gzip",
+                        compression_opts=1,
+                        fletcher32=True,
+                    )
+                    dataset.attrs["unit"] = COLUMNS[name].unit if data is values else "s"
 
     def _verify(self) -> None:
         with h5py.File(self.partial, "r") as file:
@@ -180,6 +204,17 @@ class ClosedFileWriter:
                     read.update(dataset[first : first + 16 * CHUNK_ROWS].tobytes())
                 if read.digest() != expected.digest():
                     raise RuntimeError(f"column {name} reads back different from what was written")
+
+
+def _stored(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return values as a dataset holds them: words of one length, longer texts of their own."""
+    if values.dtype != object:
+        return values
+    encoded = [text.encode("utf-8") for text in values.tolist()]
+    longest = max(map(len, encoded), default=1)
+    if longest > LONGEST_WORD or any(text.endswith(b"\0") for text in encoded):
+        return values.astype(h5py.string_dtype())
+    return np.array(encoded, dtype=h5py.string_dtype("utf-8", max(longest, 1)))
 
 
 def _describe(dataset: Any, name: str) -> None:

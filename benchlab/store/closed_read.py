@@ -1,0 +1,155 @@
+"""Reads the closed file: what a run was, at once; its rows, column by column, when asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from benchlab.errors import FileNotReadable
+from benchlab.model.columns import EVENT_COLUMNS, ROW_COLUMNS, STEP_COLUMNS
+from benchlab.model.run import ProtocolRecord, Run
+from benchlab.model.table import LazyTable, Table
+from benchlab.store.closed import FORMAT
+
+__all__ = ["open_closed"]
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def open_closed(path: Path) -> Run:
+    """Open a closed file.
+
+    Raises
+    ------
+    benchlab.errors.FileNotReadable
+        It is empty, truncated, of another program or of a newer format.
+    """
+    with open(path, "rb") as raw:
+        head = raw.read(8)
+    if not head:
+        raise FileNotReadable(
+            "the file is empty.", where=str(path), remedy="Take it from its source once more."
+        )
+    if head != _SIGNATURE:
+        raise FileNotReadable(
+            "this is not an HDF5 file.",
+            where=str(path),
+            remedy="A cycler's own file is converted first: benchlab import FILE -o OUT.h5",
+        )
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            written = file.attrs.get("format", "")
+            if written != FORMAT:
+                found = f"format {written!r}" if written else "no format of benchlab"
+                raise FileNotReadable(
+                    f"the file is HDF5 but holds {found}; {FORMAT!r} is read.",
+                    where=str(path),
+                    remedy="It may be of a newer benchlab, or of another program.",
+                )
+            return _closed_run(path, file)
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
+        raise FileNotReadable(
+            f"the file is damaged or truncated ({error}).",
+            where=str(path),
+            remedy="Take it from its source or a backup once more.",
+        ) from error
+
+
+def _closed_run(path: Path, file: Any) -> Run:
+    documents = {name: item[()].decode() for name, item in file["documents"].items()}
+    stored = (
+        sorted(file["overview"], key=lambda name: int(name.rpartition("_")[2]))
+        if ("overview" in file)
+        else []
+    )
+    shown = tuple(file["overview"][stored[0]]) if stored else ()
+    return Run(
+        path=path,
+        state="closed",
+        column_names=tuple(sorted(file["rows"], key=_row_order)),
+        row_count=int(file.attrs["rows"]),
+        load_column=partial(_load_column, path),
+        load_part=partial(_load_part, path),
+        steps=_load_table(file["steps"], STEP_COLUMNS),
+        events=LazyTable(partial(_load_events, path)),
+        cell=json.loads(documents["cell"]),
+        protocol=ProtocolRecord(
+            name=str(file.attrs["protocol_name"]),
+            text=documents["protocol_text"],
+            sha256=str(file.attrs["protocol_sha256"]),
+            steps=tuple(json.loads(documents["protocol_steps"])),
+        ),
+        instrument=json.loads(documents["instrument"]),
+        meta={
+            **json.loads(documents["meta"]),
+            "format": FORMAT,
+            "digest": str(file.attrs["digest"]),
+        },
+        overview_blocks=tuple(int(name.rpartition("_")[2]) for name in stored),
+        overview_columns=tuple(name for name in shown if not name.endswith("_time")),
+    )
+
+
+def _row_order(name: str) -> tuple[int, str]:
+    known = ROW_COLUMNS.index(name) if name in ROW_COLUMNS else len(ROW_COLUMNS)
+    return known, name
+
+
+def _load_table(group: Any, names: tuple[str, ...]) -> Table:
+    return Table(
+        {
+            name: _load_values(group[name])
+            for name in sorted(group, key=lambda n: names.index(n) if n in names else len(names))
+        }
+    )
+
+
+def _load_values(dataset: Any) -> npt.NDArray[Any]:
+    text = h5py.check_string_dtype(dataset.dtype)
+    values: npt.NDArray[Any] = dataset[:] if text is None or text.length else dataset.asstr()[:]
+    if text is not None and text.length:
+        # a column of words repeats a few of them: each is decoded once
+        found = values.tolist()
+        words = {word: word.decode("utf-8") for word in set(found)}
+        decoded = np.empty(len(found), dtype=object)
+        decoded[:] = [words[word] for word in found]
+        return decoded
+    return values
+
+
+def _load_events(path: Path) -> Table:
+    with _reading(path, "the events") as file:
+        return _load_table(file["events"], EVENT_COLUMNS)
+
+
+def _load_column(path: Path, name: str) -> npt.NDArray[Any]:
+    with _reading(path, f"column {name}") as file:
+        values: npt.NDArray[Any] = file["rows"][name][:]
+        return values
+
+
+def _load_part(path: Path, name: str, start: int, stop: int) -> npt.NDArray[Any]:
+    with _reading(path, f"column {name}") as file:
+        values: npt.NDArray[Any] = file["rows"][name][start:stop]
+        return values
+
+
+@contextmanager
+def _reading(path: Path, what: str) -> Iterator[Any]:
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except (OSError, KeyError, RuntimeError) as error:
+        raise FileNotReadable(
+            f"{what} cannot be read: {error}.",
+            where=str(path),
+            remedy="The file was changed or damaged since it was opened; take it from a backup.",
+        ) from error
