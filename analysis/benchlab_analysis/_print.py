@@ -127,7 +127,7 @@ def _cells(record: dict[str, Any]) -> dict[str, str]:
         _number(efficiency, digits),
         f"{width:.1e}" if known else ("not known" if math.isfinite(efficiency) else "-"),
         _number(record["capacity_retention"], 4),
-        "yes" if record["complete"] else "no",
+        "excluded" if record["excluded"] else "yes" if record["complete"] else "no",
         _number(record["energy_efficiency"], 4),
         _number(record["charging_mean_voltage_volt"], 4),
         _number(record["discharging_mean_voltage_volt"], 4),

@@ -43,6 +43,10 @@ _ROLES = {
 }
 
 
+PAIRING_MATTERS = 1e-5
+"""Pairings whose efficiencies differ by less are not worth a word."""
+
+
 class CycleTable(Table):
     """A table with one row a cycle, and how it came about.
 
@@ -86,7 +90,8 @@ def cycle_table(
     Returns
     -------
     CycleTable
-        With ``coulombic_efficiency_half_width``: the worst case that the instrument's stated
+        With ``excluded``: a correction takes the cycle out of fits and references;
+        ``coulombic_efficiency_half_width``: the worst case that the instrument's stated
         accuracy allows; and ``coulombic_efficiency_resolution``: what the step of the counters,
         or the integration of rows, puts in doubt on top of it.
 
@@ -110,7 +115,7 @@ def cycle_table(
         upper = _ratio(pair.output + pair.output_error, pair.input - pair.input_error)
         half_width = np.where(pair.output > 0.0, upper - efficiency, np.nan)
         resolution = efficiency * sums.resolution * (1.0 / pair.output + 1.0 / pair.input)
-        retention = _retention(sums, pair.output, reference, provenance)
+        retention = _retention(run, sums, reference, provenance)
     if provenance.pairing == PREVIOUS and np.isnan(pair.input).any():
         without = sums.cycle[np.isnan(pair.input)]
         provenance.notes.append(
@@ -118,11 +123,13 @@ def cycle_table(
             "of a cycle before is known for their discharge"
         )
     _compare_pairings(sums, provenance)
+    excluded = _excluded(run, sums, provenance)
     return CycleTable(
         {
             "cycle_count": sums.cycle,
             "kind": sums.kind,
             "complete": sums.complete,
+            "excluded": excluded,
             "cycle_charging_capacity_ah": sums.charge,
             "cycle_discharging_capacity_ah": sums.discharge,
             "cycle_charging_energy_wh": sums.charge_energy,
@@ -215,12 +222,30 @@ def _pair(sums: CycleSums, pairing: str) -> _Pair:
     return _Pair(*given)
 
 
-def _retention(
-    sums: CycleSums, output: Floats, reference: int | None, provenance: Provenance
-) -> Floats:
+def _excluded(run: Run, sums: CycleSums, provenance: Provenance) -> npt.NDArray[np.bool_]:
+    """Return which cycles a correction took out, and say who did."""
+    excluded: npt.NDArray[np.bool_] = np.isin(sums.cycle, run.excluded_cycles)
+    said = [item for item in run.corrections if item["field"] == "excluded_cycles"]
+    for item in said[-1:]:
+        provenance.corrections.append(
+            f"{np.count_nonzero(excluded)} cycles are excluded from fits and references "
+            f"({item['who']}, {item['when'][:10]}: {item['why']}); they stay in the table, marked"
+        )
+    others = [item for item in run.corrections if item["field"] != "excluded_cycles"]
+    for item in others:
+        value = "the cell" if item["field"] == "cell" else f"{item['field']} = {item['new']}"
+        provenance.corrections.append(
+            f"{value} was set after the run ({item['who']}, {item['when'][:10]}: {item['why']})"
+        )
+    return excluded
+
+
+def _retention(run: Run, sums: CycleSums, reference: int | None, provenance: Provenance) -> Floats:
     useful = sums.charge if provenance.pairing in (LITHIATION, PLATING) else sums.discharge
     if reference is None:
-        candidates = np.flatnonzero(sums.complete & (sums.kind == "cycle") & (useful > 0.0))
+        wanted = ~np.isin(sums.cycle, run.excluded_cycles)
+        wanted &= sums.complete & (sums.kind == "cycle") & (useful > 0.0)
+        candidates = np.flatnonzero(wanted)
     else:
         candidates = np.flatnonzero(sums.cycle == reference)
         if not candidates.size:
@@ -247,8 +272,8 @@ def _compare_pairings(sums: CycleSums, provenance: Provenance) -> None:
         for pair in (_pair(sums, provenance.pairing), _pair(sums, other))
     )
     shared = np.isfinite(own) & np.isfinite(alternative)
-    if shared.any():
-        apart = np.abs(own - alternative)[shared]
+    apart = np.abs(own - alternative)[shared]
+    if apart.size and apart.max() >= PAIRING_MATTERS:
         provenance.notes.append(
             f"the pairing matters: the median CE is {np.median(own[shared]):.5f}, and "
             f"{np.median(alternative[shared]):.5f} with {other!r}; a single cycle differs by up to "

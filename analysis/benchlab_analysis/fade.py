@@ -59,6 +59,8 @@ def fade_rate(
 ) -> FadeRate:
     """Return the robust slope of retention over the complete cycles of kind ``cycle``.
 
+    Cycles that a correction excluded are left out.
+
     Parameters
     ----------
     table : CycleTable
@@ -76,7 +78,9 @@ def fade_rate(
     """
     cycle = table["cycle_count"].astype(np.float64)
     retention = table["capacity_retention"]
-    chosen = table["complete"] & (table["kind"] == "cycle") & np.isfinite(retention)
+    chosen = (
+        table["complete"] & ~table["excluded"] & (table["kind"] == "cycle") & np.isfinite(retention)
+    )
     chosen &= (cycle >= (first or 0)) & (cycle <= (np.inf if last is None else last))
     index = np.flatnonzero(chosen)
     number = int(index.size)
