@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
+from contextlib import suppress
 
-__all__ = ["boottime", "is_locked", "lock_file", "sync_folder", "unix_ns"]
+__all__ = [
+    "boot_id",
+    "boottime",
+    "hold_lock",
+    "is_locked",
+    "lock_file",
+    "preallocate",
+    "sync_data",
+    "sync_folder",
+    "unix_ns",
+    "write_at",
+]
 
 if sys.platform == "linux":
 
@@ -21,6 +34,57 @@ else:
 
 
 unix_ns = time.time_ns
+
+
+def boot_id() -> str:
+    """Return what tells this start of the computer from others; empty where it does not say."""
+    with suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+    return ""
+
+
+def hold_lock(path: str | os.PathLike[str], *, patience_second: float = 0.5) -> int:
+    """Open a file, made where there is none, and take its lock; return the descriptor, or -1.
+
+    Others that look whether a lock is held do so for microseconds: that is waited for.
+    """
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o644)
+    end = time.monotonic() + patience_second
+    while not lock_file(descriptor):
+        if time.monotonic() > end:
+            os.close(descriptor)
+            return -1
+        time.sleep(0.005)
+    return descriptor
+
+
+def write_at(descriptor: int, data: bytes, offset: int) -> int:
+    """Write at a place in a file and return how many bytes were taken."""
+    if sys.platform == "win32":
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.write(descriptor, data)
+    return os.pwrite(descriptor, data, offset)
+
+
+def sync_data(descriptor: int) -> None:
+    """Have the data of a file put on the disk."""
+    if sys.platform == "linux":
+        os.fdatasync(descriptor)
+    else:
+        os.fsync(descriptor)
+
+
+def preallocate(descriptor: int, size: int) -> bool:
+    """Reserve space for a file, all zeros; False where the system or file system cannot."""
+    if sys.platform != "linux":
+        return False
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            return False
+        raise
+    return True
 
 
 def lock_file(descriptor: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -126,7 +125,7 @@ def run_session(
         steps = read_journal(folder).steps
         told = truth.record(steps, discharge_first=cell.counts_first == "discharge")
         told["settings"] = asdict(spec)
-    digest = close_run(folder, options.out)
+    digest = close_run(folder, options.out).digest
     if told is not None and options.truth is not None:
         _write_truth(options.truth, told)
     return RunResult(outcome, options.out, digest, journal.row_count, told)
@@ -210,7 +209,6 @@ def _head(
         },
         "meta": {
             "origin": "benchlab",
-            "run_id": str(uuid.uuid4()),
             "benchlab_version": __version__,
             "started_utc": _utc(),
             "clock": "virtual" if virtual else "real",

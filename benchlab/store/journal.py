@@ -1,108 +1,131 @@
-"""The journal: append-only frames with checksums; the only file of a run that must be right.
-
-A frame is a 28-byte header and a payload. The header holds magic, kind, version, payload length,
-a sequence number (the first row's index in a frame of rows), and the CRC-32 of payload and of the
-header itself. Any prefix of the file is readable: what follows the last whole frame is ignored.
-"""
+"""The journal: append-only frames with checksums; the only file of a run that must be right."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
-import struct
-import threading
-import zlib
-from collections.abc import Mapping
-from enum import IntEnum
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from benchlab.errors import FileExists, StorageError
-from benchlab.model.columns import row_dtype
-from benchlab.platform import lock_file, sync_folder
+from benchlab.errors import FileError, FileExists, StorageError
+from benchlab.platform import boottime, hold_lock, sync_folder
+from benchlab.store.journal_frame import (
+    JOURNAL_FORMAT,
+    ROW,
+    FrameKind,
+    pack_frame,
+    run_folder,
+)
+from benchlab.store.journal_read import JournalContent
+from benchlab.store.journal_segments import SEGMENT_BYTES, SegmentFiles
+from benchlab.store.space import Space, free_bytes
 
-__all__ = ["JOURNAL_FORMAT", "ROW", "FrameKind", "JournalWriter", "pack_frame", "run_folder"]
+__all__ = ["JOURNAL_FORMAT", "ROW", "WAITING_BYTES", "FrameKind", "JournalWriter", "run_folder"]
 
-JOURNAL_FORMAT = "benchlab-journal/1"
-MAGIC = b"BLJ1"
-HEADER = struct.Struct("<4sBBHIQII")
-ROW = struct.Struct("<dqddIIIddddfI")
-"""Packs one row in the order of `benchlab.model.columns.row_dtype`."""
-if ROW.size != row_dtype().itemsize:
-    raise AssertionError("the packed row and the column table disagree")
-
-
-class FrameKind(IntEnum):
-    """What a frame holds; all but rows are JSON."""
-
-    OPEN = 1
-    ROWS = 2
-    STEP = 3
-    EVENT = 4
-    STATE = 5
-    END = 6
-
-
-def run_folder(path: Path) -> Path:
-    """Return the folder that holds the run's journal until ``NAME.h5`` is closed."""
-    return path.with_name(path.name.removesuffix(".h5") + ".run")
-
-
-def pack_frame(kind: FrameKind, sequence: int, payload: bytes) -> bytes:
-    """Return a frame as the bytes to append."""
-    body = zlib.crc32(payload)
-    head = HEADER.pack(MAGIC, kind, 1, 0, len(payload), sequence, body, 0)
-    return head[:-4] + struct.pack("<I", zlib.crc32(head[:-4])) + payload
+WAITING_BYTES = 64 << 20
+"""What may wait in memory while the disk takes nothing: about 17 hours of rows at 10 Hz."""
+_ROWS_A_FRAME = 8192 * ROW.size
 
 
 class JournalWriter:
     """Appends frames; rows are gathered until `flush`, everything is on disk within a second.
 
+    Where the disk takes nothing (full, an error), frames wait in memory up to `waiting_bytes` and
+    go on when it does again; an event tells of it.
+
     Parameters
     ----------
     folder : Path
-        Created here; it must not exist.
+        ``NAME.run``, created here; it must not exist.
     durable : bool
-        Sync to the disk each second from a thread of its own. Off for a virtual clock, where
-        the run can simply be made again.
+        Sync to the disk each second from a thread of its own, in segments reserved ahead, and
+        watch the disk's space. Off for a virtual clock, where the run can simply be made again.
+    reserve : int
+        Bytes of disk to keep free; where they are touched, `flush` raises once.
+    tell
+        Called with a sentence when the disk takes nothing, and when it does again.
 
     Raises
     ------
     benchlab.errors.FileExists, benchlab.errors.StorageError
     """
 
-    def __init__(self, folder: Path, *, durable: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        durable: bool,
+        reserve: int = 0,
+        segment_bytes: int = SEGMENT_BYTES,
+        waiting_bytes: int = WAITING_BYTES,
+        tell: Callable[[str], None] = lambda _: None,
+        _after: JournalContent | None = None,
+    ) -> None:
         self.folder = folder
         self.row_count = 0
+        self.run_id = uuid.uuid4()
+        self._durable = durable
+        self._reserve = reserve
+        self._limit = waiting_bytes
+        self._tell = tell
         self._rows = bytearray()
-        self._pending = bytearray()
-        self._sequence = 0
-        self._good = 0
-        self._sync_error: OSError | None = None
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        try:
-            folder.mkdir(parents=False)
-        except FileExistsError:
-            raise FileExists(
-                "a run of this name is or was being recorded here; nothing was written.",
-                where=str(folder),
-                remedy="Choose another name, or look at it with: benchlab info",
-            ) from None
-        except OSError as error:
-            raise self._failure(error, "the run's folder cannot be created") from error
-        try:
-            self._lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o644)
-            lock_file(self._lock)
-            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
-            self._file = os.open(folder / "journal", flags, 0o644)
-            sync_folder(folder)
-            sync_folder(folder.parent)
-        except OSError as error:
-            raise self._failure(error, "the journal cannot be created") from error
-        if durable:
-            self._thread = threading.Thread(target=self._sync_each_second, daemon=True)
-            self._thread.start()
+        self._last_row = b""
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._number = 0
+        self._flushed = 0
+        self._trouble: OSError | None = None
+        self._trouble_began = 0.0
+        self._fault: StorageError | None = None
+        self._space: Space | None = None
+        self._warned = False
+        self._began = boottime()
+        self._lock = -1
+        self._removed = False
+        if _after is None:
+            self._make_folder()
+        else:
+            self.row_count = _after.row_count + _after.missing_rows
+            self._number = self._flushed = _after.frames
+            self.run_id = uuid.UUID(bytes=_after.run_id)
+        self._hold()
+        self._tag = self.run_id.bytes[:4]
+        self._files = self._segments(
+            folder,
+            self.run_id.bytes,
+            first=_after.segment if _after else 0,
+            size=segment_bytes,
+            durable=durable,
+            look=self._look,
+        )
+        self._files.start()
+
+    _segments = SegmentFiles
+
+    @classmethod
+    def resume(cls, folder: Path, content: JournalContent, *, durable: bool) -> JournalWriter:
+        """Go on with a journal whose writer died, in a new segment.
+
+        Parameters
+        ----------
+        content : JournalContent
+            All of it, as read.
+
+        Raises
+        ------
+        benchlab.errors.StorageError
+            Its writer is alive, or the disk takes nothing.
+        """
+        return cls(folder, durable=durable, _after=content)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What the disk has not taken yet; 0 unless it is full or failing."""
+        return self._waiting_bytes
 
     def row(self, *values: float) -> None:
         """Gather one row, its values in the order of the column table."""
@@ -110,7 +133,11 @@ class JournalWriter:
 
     def open_record(self, content: Mapping[str, Any]) -> None:
         """Append what the run is made with: cell, protocol, instrument, settings."""
-        self._frame(FrameKind.OPEN, {"format": JOURNAL_FORMAT, **content})
+        meta = {**content["meta"], "run_id": str(self.run_id)}
+        record = {"format": JOURNAL_FORMAT, **content, "meta": meta}
+        # twice: it is the one frame without which no other has a meaning
+        self._add(FrameKind.OPEN, record)
+        self._frame(FrameKind.OPEN, record)
 
     def step(self, content: Mapping[str, Any]) -> None:
         """Append a step that ended."""
@@ -120,81 +147,232 @@ class JournalWriter:
         """Append an event."""
         self._frame(FrameKind.EVENT, content)
 
+    def gap(self, content: Mapping[str, Any]) -> None:
+        """Append a stretch of time without rows, worded as an event."""
+        self._frame(FrameKind.GAP, content)
+
     def state(self, content: Mapping[str, Any]) -> None:
         """Append counters, last reading and place in the program, and flush."""
-        self._frame(FrameKind.STATE, content)
+        space = self._space.record() if self._space else {}
+        self._frame(FrameKind.STATE, {**content, **space})
+
+    def clock(self, content: Mapping[str, Any]) -> None:
+        """Append what the host's clocks say together."""
+        self._frame(FrameKind.CLOCK, content)
+
+    def intent(self, content: Mapping[str, Any], *, flush: bool = True) -> None:
+        """Append what is about to be done to the output."""
+        self._add(FrameKind.INTENT, content)
+        if flush:
+            self.flush()
 
     def end(self, content: Mapping[str, Any]) -> None:
         """Append the closing record."""
         self._frame(FrameKind.END, content)
 
     def _frame(self, kind: FrameKind, content: Mapping[str, Any]) -> None:
-        self._gather_rows()
-        payload = json.dumps(content, separators=(",", ":")).encode()
-        self._pending += pack_frame(kind, self._sequence, payload)
-        self._sequence += 1
+        self._add(kind, content)
         self.flush()
 
-    def flush(self) -> None:
+    def _add(self, kind: FrameKind, content: Mapping[str, Any]) -> None:
+        self._gather_rows()
+        payload = json.dumps(content, separators=(",", ":")).encode()
+        self._pack(kind, payload)
+
+    def _pack(self, kind: FrameKind, payload: bytes) -> None:
+        frame = pack_frame(kind, self._tag, self._number, self.row_count, payload)
+        self._number += 1
+        self._waiting.append(frame)
+        self._waiting_bytes += len(frame)
+
+    def flush(self) -> bool:
         """Hand everything gathered to the operating system; a killed process loses none of it.
+
+        Returns
+        -------
+        bool
+            Whether nothing waits: False while the disk takes nothing.
 
         Raises
         ------
         benchlab.errors.StorageError
-            Where the disk is full or gone: what could not be written is kept and the file is cut
-            back to its last whole frame, so that a later flush goes on.
+            More waits than may; the disk keeps failing; its reserve is touched; or the folder was
+            removed (then it has been written again). What could be written was, each time.
         """
         self._gather_rows()
-        if self._sync_error is not None:
-            error, self._sync_error = self._sync_error, None
-            raise self._failure(error, "the journal could not be synced to the disk") from error
-        if not self._pending:
-            return
-        data = bytes(self._pending)
-        written = 0
-        try:
-            while written < len(data):
-                written += os.write(self._file, data[written:])
-        except OSError as error:
-            os.ftruncate(self._file, self._good)
-            os.lseek(self._file, self._good, os.SEEK_SET)
-            raise self._failure(error, "the journal could not be written") from error
-        self._good += written
-        del self._pending[:]
+        if self._removed:
+            self._restore()
+        again = self._files.take_back()
+        if again:
+            self._waiting[:0] = again
+            self._waiting_bytes += sum(map(len, again))
+            self._flushed -= len(again)
+        self._write_out()
+        if self._trouble is not None and self._waiting_bytes > self._limit:
+            error = self._trouble
+            raise StorageError(
+                f"the disk has taken nothing for {boottime() - self._trouble_began:.0f} s"
+                f" ({error.strerror}), and {self._waiting_bytes / 1e6:.0f} MB wait in memory, more"
+                f" than {self._limit / 1e6:.0f} MB; rows already on the disk are safe.",
+                where=str(self.folder),
+                remedy="Free space, or make the disk writable.",
+            ) from error
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            # whoever hears of it makes the cell safe; copying what was removed comes after that
+            self._removed = self._files.removed()
+            raise fault
+        return not self._waiting
 
     def close(self) -> None:
-        """Flush, sync, and release the files; the folder stays."""
+        """Flush, sync, and release the files; the folder stays.
+
+        Raises
+        ------
+        benchlab.errors.StorageError
+            Where the disk did not take everything.
+        """
         try:
-            self.flush()
-            os.fdatasync(self._file)
+            done = self.flush()
+            with suppress(OSError):
+                self._files.sync()
+            done = self.flush() and done
+            self._files.sync()
         except OSError as error:
             raise self._failure(error, "the journal could not be synced to the disk") from error
         finally:
             self.release()
+        if not done and self._trouble is not None:
+            raise self._failure(self._trouble, "the journal's last frames could not be written")
 
     def release(self) -> None:
         """Let go of the files without another write."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        for descriptor in (self._file, self._lock):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._file = self._lock = -1
+        self._files.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
 
     def _gather_rows(self) -> None:
-        if self._rows:
-            self._pending += pack_frame(FrameKind.ROWS, self.row_count, bytes(self._rows))
-            self.row_count += len(self._rows) // ROW.size
-            del self._rows[:]
+        rows = self._rows
+        if rows:
+            for first in range(0, len(rows), _ROWS_A_FRAME):
+                part = bytes(rows[first : first + _ROWS_A_FRAME])
+                self._pack(FrameKind.ROWS, part)
+                self.row_count += len(part) // ROW.size
+            self._last_row = part[-ROW.size :]
+            del rows[:]
 
-    def _sync_each_second(self) -> None:
-        while not self._stop.wait(1.0):
-            try:
-                os.fdatasync(self._file)
-            except OSError as error:
-                self._sync_error = error
+    def _write_out(self) -> None:
+        waiting = self._waiting
+        try:
+            while waiting:
+                count = self._files.write(waiting, self._flushed)
+                self._flushed += count
+                self._waiting_bytes -= sum(map(len, waiting[:count]))
+                del waiting[:count]
+                if self._trouble is not None and not waiting:
+                    self._recovered()
+        except OSError as error:
+            if self._trouble is None:
+                self._trouble, self._trouble_began = error, boottime()
+                self._tell(
+                    f"the disk takes nothing ({error.strerror or error}): rows wait in memory,"
+                    f" up to {self._limit / 1e6:.0f} MB"
+                )
+
+    def _recovered(self) -> None:
+        error, self._trouble = self._trouble, None
+        seconds = boottime() - self._trouble_began
+        reason = error.strerror if error is not None else ""
+        text = f"the disk took nothing for {seconds:.1f} s ({reason}); rows waited in memory and"
+        self._tell(f"{text} are written now; none was lost")
+        self._note(f"{text} none was lost")
+
+    def _note(self, text: str) -> None:
+        time, unix = ROW.unpack(self._last_row)[:2] if self._last_row else (math.nan, 0)
+        self._add(
+            FrameKind.EVENT,
+            {
+                "test_time_second": time,
+                "unix_time_nanosecond": unix,
+                "kind": "storage",
+                "actor": "bench",
+                "text": text,
+            },
+        )
+
+    def _look(self) -> None:
+        """Watch the disk and the folder; called each second by the thread that syncs."""
+        try:
+            free = free_bytes(self.folder.parent)
+        except OSError:
+            free = 0
+        written = self._files.written_bytes + self.row_count * ROW.size
+        space = Space(free, self._reserve, written, boottime() - self._began)
+        self._space = space
+        if self._warned:
+            return
+        if self._files.removed():
+            self._warned = True
+            self._fault = StorageError(
+                "the run's folder was removed by another program; the run is ended, and what is"
+                " still open is written again.",
+                where=str(self.folder),
+                remedy="Find out who removed it before the next start.",
+            )
+        elif space.short:
+            self._warned = True
+            self._fault = space.error(
+                self.folder, "the run is ended while its file can still be completed."
+            )
+        elif self._files.failing:
+            self._warned = True
+            self._fault = StorageError(
+                "the disk failed to sync three times in a row; the run is ended.",
+                where=str(self.folder),
+                remedy="Check the disk, and record to another one.",
+            )
+
+    def _restore(self) -> None:
+        """Write the removed folder again from the files that are still open."""
+        self._removed = False
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            oldest = self._files.restore()
+            old, self._lock = self._lock, -1
+            self._hold()
+            os.close(old)
+        except OSError as error:
+            raise self._failure(error, "the removed folder could not be written again") from error
+        lost = f" but its first {oldest} segments" if oldest else ""
+        self._note(f"the removed folder was written again, everything{lost}, from open files")
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=False)
+            (self.folder / "journal").mkdir()
+        except FileExistsError:
+            raise FileExists(
+                "a run of this name is or was being recorded here; nothing was written.",
+                where=str(self.folder),
+                remedy="Choose another name, or look at it with: benchlab info",
+            ) from None
+        except OSError as error:
+            raise self._failure(error, "the run's folder cannot be created") from error
+
+    def _hold(self) -> None:
+        try:
+            self._lock = hold_lock(self.folder / "lock")
+            sync_folder(self.folder)
+            sync_folder(self.folder.parent)
+        except OSError as error:
+            raise self._failure(error, "the journal cannot be created") from error
+        if self._lock < 0:
+            raise FileError(
+                "another process is recording or closing this run; nothing was changed.",
+                where=str(self.folder),
+                remedy="Wait until it has ended, or stop it first.",
+            )
 
     def _failure(self, error: OSError, what: str) -> StorageError:
         return StorageError(
