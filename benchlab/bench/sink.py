@@ -25,3 +25,13 @@ class Sink(Protocol):
 
     def end(self, content: Mapping[str, Any]) -> None:
         """Take the closing record."""
+
+    def clock(self, content: Mapping[str, Any]) -> None:
+        """Take what the host's clocks say together: monotonic, UTC, boot id."""
+
+    def intent(self, content: Mapping[str, Any]) -> None:
+        """Take what is about to be done to the output.
+
+        ``{"output": "on", ...}`` is handed to the system before this returns; ``off`` is only
+        gathered: nothing may stand between a decision and the output's going off.
+        """

@@ -6,11 +6,12 @@ import math
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
+from benchlab import platform
 from benchlab.bench.clock import Clock
 from benchlab.bench.counter import Counter
-from benchlab.bench.guard import Guard, Trip
+from benchlab.bench.guard import Guard, Suspect, Trip
 from benchlab.bench.lateness import Lateness
 from benchlab.bench.outcome import Outcome, Progress
 from benchlab.bench.roles import Edge, Mode, OffProof, Reading, Setpoint, Source
@@ -27,6 +28,8 @@ __all__ = ["RunWorker"]
 
 STATE_SECOND = 1.0
 VIRTUAL_STATE_SECOND = 3600.0
+CLOCK_SECOND = 60.0
+CLOCK_SET_SECOND = 1.0
 CONFIRM = int(RowFlag.CONFIRMATION)
 
 
@@ -78,6 +81,9 @@ class RunWorker:
         self._rows = 0
         self._next = math.inf
         self._state_due = 0.0
+        self._clock_due = math.inf if clock.virtual else 0.0
+        self._drift_ns = 0
+        self._on = False
         self._voltage = seen.voltage
         self._direction = 0
         self._step: StepRecord | None = None
@@ -126,6 +132,9 @@ class RunWorker:
             setpoint, sign = setpoint_for(
                 plan, self.program.limits, self._margin, self._voltage, self._direction
             )
+            if not self._on and setpoint.mode is not Mode.OPEN:
+                self._on = True
+                self._intend("on")
             edge = self._change(setpoint)
             step = self._open_step(plan, edge, sign, setpoint)
             step.end_reason = self._readings(plan, edge, step)
@@ -136,6 +145,7 @@ class RunWorker:
                     "three steps in a row ended within seconds: contact lost, or a dead cell",
                 )
             plan = self._sequencer.advance()
+        self._intend("off")
         self._change(Setpoint(Mode.OPEN))
 
     def _change(self, setpoint: Setpoint) -> Edge:
@@ -168,6 +178,9 @@ class RunWorker:
         late = None if clock.virtual else self.lateness.add
         every, change = plan.every_second, plan.or_change_volt
         reading = read()
+        verdict = guard_reading(reading.time, reading.voltage, reading.current, 0.0)
+        if verdict is not None:
+            reading = self._confirmed(verdict, reading)
         time, voltage, current, _, flags, requested, replied = reading
         counter.begin(
             edge.began,
@@ -184,25 +197,19 @@ class RunWorker:
         final = False
         while True:
             confirm = 0
-            verdict = guard_reading(time, voltage, current, counter.charge)
-            if verdict is not None:
-                if isinstance(verdict, Trip):
-                    self._trip(verdict, reading)
+            end = sequencer_reading(time, voltage, current, counter.charge)
+            if end is None:
+                before = (voltage, counter.charge)
+            elif end is End.CONFIRM:
+                step.crossed(before, (voltage, counter.charge))
                 confirm = CONFIRM
+            elif end is End.TRANSITION:
+                step.transition(counter.charge)
+                self._row(reading, RowFlag.TRANSITION)
+                recorded, last_voltage = True, voltage
+                self._event("transition", "instrument", f"{plan.hold_volt:g} V reached")
             else:
-                end = sequencer_reading(time, voltage, current, counter.charge)
-                if end is None:
-                    before = (voltage, counter.charge)
-                elif end is End.CONFIRM:
-                    step.crossed(before, (voltage, counter.charge))
-                    confirm = CONFIRM
-                elif end is End.TRANSITION:
-                    step.transition(counter.charge)
-                    self._row(reading, RowFlag.TRANSITION)
-                    recorded, last_voltage = True, voltage
-                    self._event("transition", "instrument", f"{plan.hold_volt:g} V reached")
-                else:
-                    return self._end_of(end, reading, recorded)
+                return self._end_of(end, reading, recorded)
             if time >= due or abs(voltage - last_voltage) >= change:
                 if not recorded:
                     self._row(reading, 0)
@@ -239,10 +246,31 @@ class RunWorker:
                     late(clock.now - wake)
             reading = read()
             time, voltage, current, _, flags, requested, replied = reading
+            verdict = guard_reading(time, voltage, current, counter.charge)
+            if verdict is not None:
+                reading = self._confirmed(verdict, reading)
+                time, voltage, current, _, flags, requested, replied = reading
             counter_reading(time, voltage, current)
             if confirm:
                 reading = reading._replace(flags=flags | CONFIRM)
             recorded = False
+
+    def _confirmed(self, verdict: Suspect | Trip, reading: Reading) -> Reading:
+        """Return a reading that the guard believes, asked for at once, or trip.
+
+        One that it does not believe is recorded as such, and neither counted nor decided upon.
+        """
+        while True:
+            if isinstance(verdict, Trip):
+                self._trip(verdict, reading)
+            self._row(reading, RowFlag.SUSPECT)
+            reading = self._source.read()
+            after = self._guard.reading(
+                reading.time, reading.voltage, reading.current, self._counter.charge
+            )
+            if after is None:
+                return reading._replace(flags=reading.flags | CONFIRM)
+            verdict = after
 
     def _end_of(self, end: End, reading: Reading, recorded: bool) -> End:
         if not recorded:
@@ -266,7 +294,7 @@ class RunWorker:
         )
         self._edges.step_ended(step.step_count, step.sign)
 
-    def _trip(self, trip: Trip, reading: Reading) -> None:
+    def _trip(self, trip: Trip, reading: Reading) -> NoReturn:
         self._switch_off("tripped", reading)
         self._event("trip", trip.owner, trip.cause)
         raise _Ended("tripped", f"{trip.cause} (limit of the {trip.owner}); output switched off")
@@ -278,6 +306,7 @@ class RunWorker:
     def _switch_off(self, reason: str, reading: Reading | None = None) -> None:
         """Make the output safe before anything else, then record how the step ended."""
         self._edges.before_change()
+        self._intend("off")
         before = self._clock.now
         self._off = self._source.safe()
         after = self._clock.now
@@ -334,6 +363,28 @@ class RunWorker:
             }
         )
         self._watch(self._progress(reading))
+
+        if reading.time >= self._clock_due:
+            self._tell_clocks()
+
+    def _tell_clocks(self) -> None:
+        """Record what the clocks say, and say where somebody set the computer's."""
+        now, unix = self._clock.now, self._clock.unix_ns()
+        self._clock_due = now + CLOCK_SECOND
+        boot = platform.boot_id()
+        self._sink.clock({"monotonic_second": now, "unix_time_nanosecond": unix, "boot_id": boot})
+        drift = unix - self._unix - round((now - self._began) * 1e9)
+        set_by, self._drift_ns = (drift - self._drift_ns) / 1e9, drift
+        if abs(set_by) >= CLOCK_SET_SECOND:
+            self._event(
+                "clock",
+                "computer",
+                f"the computer's clock was set by {set_by:+.1f} s; every time in this run is"
+                " counted on from its start",
+            )
+
+    def _intend(self, what: str) -> None:
+        self._sink.intent({"output": what, "unix_time_nanosecond": self._clock.unix_ns()})
 
     def _progress(self, reading: Reading) -> Progress:
         sequencer = self._sequencer

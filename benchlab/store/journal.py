@@ -80,6 +80,7 @@ class JournalWriter:
         self._flushed = 0
         self._trouble: OSError | None = None
         self._trouble_began = 0.0
+        self._beyond = False
         self._fault: StorageError | None = None
         self._space: Space | None = None
         self._warned = False
@@ -160,10 +161,10 @@ class JournalWriter:
         """Append what the host's clocks say together."""
         self._frame(FrameKind.CLOCK, content)
 
-    def intent(self, content: Mapping[str, Any], *, flush: bool = True) -> None:
-        """Append what is about to be done to the output."""
+    def intent(self, content: Mapping[str, Any]) -> None:
+        """Append what is about to be done to the output; going off waits for no disk."""
         self._add(FrameKind.INTENT, content)
-        if flush:
+        if content["output"] != "off":
             self.flush()
 
     def end(self, content: Mapping[str, Any]) -> None:
@@ -196,7 +197,7 @@ class JournalWriter:
         Raises
         ------
         benchlab.errors.StorageError
-            More waits than may; the disk keeps failing; its reserve is touched; or the folder was
+            More waits than may (raised once); the disk keeps failing; its reserve is touched; or the folder was
             removed (then it has been written again). What could be written was, each time.
         """
         self._gather_rows()
@@ -208,8 +209,9 @@ class JournalWriter:
             self._waiting_bytes += sum(map(len, again))
             self._flushed -= len(again)
         self._write_out()
-        if self._trouble is not None and self._waiting_bytes > self._limit:
-            error = self._trouble
+        error = self._trouble
+        if error is not None and self._waiting_bytes > self._limit and not self._beyond:
+            self._beyond = True
             raise StorageError(
                 f"the disk has taken nothing for {boottime() - self._trouble_began:.0f} s"
                 f" ({error.strerror}), and {self._waiting_bytes / 1e6:.0f} MB wait in memory, more"
@@ -281,7 +283,7 @@ class JournalWriter:
                 )
 
     def _recovered(self) -> None:
-        error, self._trouble = self._trouble, None
+        error, self._trouble, self._beyond = self._trouble, None, False
         seconds = boottime() - self._trouble_began
         reason = error.strerror if error is not None else ""
         text = f"the disk took nothing for {seconds:.1f} s ({reason}); rows waited in memory and"
