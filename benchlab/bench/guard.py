@@ -108,6 +108,12 @@ class Guard:
         self._suspect = ""
         self._heard = time
 
+    def idle(self, time: float) -> None:
+        """Tell that the output regulates 0 A for a look at the cell."""
+        self._driven = self._open = self._hold = False
+        self._suspect = ""
+        self._heard = time
+
     def reading(
         self, time: float, voltage: float, current: float, charge: float
     ) -> Suspect | Trip | None:

@@ -22,3 +22,5 @@ class RowFlag(IntFlag):
     """The instrument reported overrange or not-a-number."""
     CONFIRMATION = 32
     """An extra reading, asked for at once to confirm the one before."""
+    SUSPECT = 64
+    """Not believed: another reading was asked for at once; not counted."""
