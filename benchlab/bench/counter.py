@@ -122,6 +122,10 @@ class Counter:
             self._power = power
         self._time = time
 
+    def seen(self, voltage: float) -> None:
+        """Take a voltage that was seen without current at the end of a rest."""
+        self._low, self._high = min(self._low, voltage), max(self._high, voltage)
+
     def totals(self) -> Totals:
         """Return the counters as they stand."""
         base = self._base

@@ -17,6 +17,7 @@ __all__ = ["Guard", "Suspect", "Trip"]
 CONTACT_FRACTION = 0.5
 RAIL_FRACTION = 0.02
 NEAR_VOLT = 0.02
+AT_RAIL_VOLT = 0.005
 SILENCE_PERIODS = 10.0
 SILENCE_LEAST_SECOND = 5.0
 
@@ -65,6 +66,7 @@ class Guard:
         "_low",
         "_most",
         "_open",
+        "_rail",
         "_sign",
         "_silence",
         "_suspect",
@@ -84,6 +86,7 @@ class Guard:
         self._sign = 0
         self._least_current = 0.0
         self._bound = math.nan
+        self._rail = math.inf
         self._cutoff = 0.0
         self._last = 0.0
 
@@ -100,6 +103,7 @@ class Guard:
         self._driven = plan.driven
         self._open = plan.output == "open"
         self._hold = plan.has_hold
+        self._rail = bound_volt - AT_RAIL_VOLT
         self._sign = sign
         self._least_current = CONTACT_FRACTION * abs(plan.current_ampere)
         self._bound = bound_volt
@@ -108,9 +112,10 @@ class Guard:
         self._suspect = ""
         self._heard = time
 
-    def idle(self, time: float) -> None:
+    def idle(self, time: float, bound_volt: float) -> None:
         """Tell that the output regulates 0 A for a look at the cell."""
         self._driven = self._open = self._hold = False
+        self._rail = bound_volt - AT_RAIL_VOLT
         self._suspect = ""
         self._heard = time
 
@@ -130,12 +135,16 @@ class Guard:
             and self._bottom <= current <= self._top
             and -self._most <= charge <= self._most
         ):
+            if not self._driven:
+                # 0 A regulated into an open lead drive it to the bound
+                if self._open or voltage < self._rail:
+                    self._suspect = ""
+                    return None
+                return self._confirm(
+                    f"contact lost: the leads stand at {voltage:g} V without current", "bench"
+                )
             flowing = current * self._sign
-            if (
-                not self._driven
-                or flowing >= self._least_current
-                or not self._lost(voltage, flowing)
-            ):
+            if flowing >= self._least_current or not self._lost(voltage, flowing):
                 self._last = flowing
                 self._suspect = ""
                 return None

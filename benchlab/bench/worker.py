@@ -6,15 +6,15 @@ import math
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from benchlab import platform
 from benchlab.bench.clock import Clock
 from benchlab.bench.counter import Counter
 from benchlab.bench.guard import Guard, Suspect, Trip
 from benchlab.bench.lateness import Lateness
 from benchlab.bench.outcome import Outcome, Progress
 from benchlab.bench.roles import Edge, Mode, OffProof, Reading, Setpoint, Source
+from benchlab.bench.run_log import RunLog
 from benchlab.bench.sequencer import OWN_ENDS, End, Sequencer
 from benchlab.bench.setpoint import setpoint_for
 from benchlab.bench.sink import Sink
@@ -26,10 +26,6 @@ from benchlab.model.program import Program, StepPlan
 
 __all__ = ["RunWorker"]
 
-STATE_SECOND = 1.0
-VIRTUAL_STATE_SECOND = 3600.0
-CLOCK_SECOND = 60.0
-CLOCK_SET_SECOND = 1.0
 CONFIRM = int(RowFlag.CONFIRMATION)
 
 
@@ -68,24 +64,19 @@ class RunWorker:
         self.lateness = Lateness()
         self._source = source
         self._clock = clock
-        self._sink = sink
         self._watch = watch
         self._edges = edges or EdgeWatcher()
         self._sequencer = Sequencer(program)
         self._guard = Guard(program.limits, program.period_second)
         self._counter = Counter()
+        self._log = RunLog(sink, clock, self._counter, self._sequencer)
         self._margin = source.capabilities.voltage_margin_volt
         self._stop = ""
-        self._began = math.nan
-        self._unix = 0
-        self._rows = 0
         self._next = math.inf
-        self._state_due = 0.0
-        self._clock_due = math.inf if clock.virtual else 0.0
-        self._drift_ns = 0
         self._on = False
         self._voltage = seen.voltage
         self._direction = 0
+        self._blind = False
         self._step: StepRecord | None = None
         self._off = OffProof(False, "nothing was sent")
 
@@ -97,8 +88,6 @@ class RunWorker:
     def run(self) -> Outcome:
         """Carry the program out. The output is off when this returns, or the outcome says not."""
         error: BaseException | None = None
-        self._unix = self._clock.unix_ns()
-        self._began = self._clock.now
         try:
             self._steps()
             reason, text = "done", "the protocol came to its end"
@@ -115,9 +104,9 @@ class RunWorker:
         # a full disk must not keep anybody from hearing how the run ended
         with suppress(StorageError):
             self._abandon_step(reason)
-            self._event(reason, "bench", text)
+            self._log.event(reason, "bench", text)
             proof = "proven off" if self._off.proven else "NOT PROVEN OFF"
-            self._event("off", "bench", f"output {proof}: {self._off.evidence}")
+            self._log.event("off", "bench", f"output {proof}: {self._off.evidence}")
         return Outcome(reason, text, self._off, self.lateness, error)
 
     def _abandon_step(self, reason: str) -> None:
@@ -129,15 +118,8 @@ class RunWorker:
     def _steps(self) -> None:
         plan = self._sequencer.advance()
         while plan is not None:
-            setpoint, sign = setpoint_for(
-                plan, self.program.limits, self._margin, self._voltage, self._direction
-            )
-            if not self._on and setpoint.mode is not Mode.OPEN:
-                self._on = True
-                self._intend("on")
-            edge = self._change(setpoint)
-            step = self._open_step(plan, edge, sign, setpoint)
-            step.end_reason = self._readings(plan, edge, step)
+            met = self._must_look(plan) and self._look(plan)
+            step = self._already_met(plan) if met else self._carry_out(plan)
             if self._sequencer.ended(End(step.end_reason), self._clock.now):
                 self._switch_off(step.end_reason)
                 raise _Ended(
@@ -145,27 +127,100 @@ class RunWorker:
                     "three steps in a row ended within seconds: contact lost, or a dead cell",
                 )
             plan = self._sequencer.advance()
-        self._intend("off")
+        self._log.intend("off")
         self._change(Setpoint(Mode.OPEN))
+
+    def _carry_out(self, plan: StepPlan) -> StepRecord:
+        setpoint, sign = setpoint_for(
+            plan, self.program.limits, self._margin, self._voltage, self._direction
+        )
+        edge = self._change(setpoint)
+        step = self._open_step(plan, edge, sign)
+        self._guard.begin(plan, sign, setpoint.voltage_volt, edge.began)
+        step.end_reason = self._readings(plan, edge, step)
+        return step
+
+    def _must_look(self, plan: StepPlan) -> bool:
+        """Say whether the cell must be seen at 0 A before current may flow.
+
+        After an open rest an instrument that is blind when off does not know the cell; and where
+        the voltage is beyond the step's end already, a voltage source would drive the current the
+        wrong way round. Under load it may only seem to be: a look tells.
+        """
+        return plan.driven and (self._blind or self._beyond(plan))
+
+    def _beyond(self, plan: StepPlan) -> bool:
+        """Say whether the last known voltage is past what the step is to reach."""
+        if plan.has_hold:
+            return (self._voltage - plan.hold_volt) * plan.direction > self._margin
+        return (self._voltage - plan.end_volt) * plan.direction >= 0.0
+
+    def _look(self, plan: StepPlan) -> bool:
+        """See the cell at 0 A; return whether the step's end holds already.
+
+        A rest under way goes on, and ends with what was seen; a driven step ends here.
+        """
+        self._intend_on()
+        self._edges.before_change()
+        bound = self.program.limits.high_volt
+        edge = self._source.apply(Setpoint(Mode.ZERO, 0.0, bound))
+        self._blind = False
+        if self._step is not None and self._step.sign:
+            self._close_step(edge)
+        self._guard.idle(edge.began, bound)
+        reading = self._believed(self._source.read())
+        self._voltage = reading.voltage
+        if self._step is not None:
+            self._step.last(reading)
+            self._counter.seen(reading.voltage)
+            self._log.row(reading, RowFlag.STEP_END)
+        return self._beyond(plan)
+
+    def _already_met(self, plan: StepPlan) -> StepRecord:
+        """Record a step whose end held before any current flowed."""
+        self._edges.before_change()
+        now = self._clock.now
+        edge = Edge(now, 0.0, now, 0.0)
+        self._close_step(edge)
+        step = self._open_step(plan, edge, plan.direction)
+        reading = self._believed(self._source.read())
+        self._counter.begin(now, reading.time, reading.voltage, 0.0, direction=0, is_open=True)
+        step.first(reading)
+        step.end_reason = End.ALREADY_MET
+        self._log.row(reading, RowFlag.STEP_START | RowFlag.STEP_END)
+        self._log.event(End.ALREADY_MET.value, "bench", f"step {step.step_count} ended by it")
+        return step
+
+    def _intend_on(self) -> None:
+        if not self._on:
+            self._on = True
+            self._log.intend("on")
 
     def _change(self, setpoint: Setpoint) -> Edge:
         """Change the output, and end the step under way at the edge."""
+        if setpoint.mode is not Mode.OPEN:
+            self._intend_on()
         self._edges.before_change()
         edge = self._source.apply(setpoint)
+        can_see = self._source.capabilities.measures_when_off
+        self._blind = setpoint.mode is Mode.OPEN and not can_see
         self._close_step(edge)
         return edge
 
-    def _open_step(self, plan: StepPlan, edge: Edge, sign: int, setpoint: Setpoint) -> StepRecord:
-        if self._step is None and not self._rows:
-            self._began = edge.began
-            self._unix = self._clock.unix_ns() - round((self._clock.now - edge.began) * 1e9)
+    def _open_step(self, plan: StepPlan, edge: Edge, sign: int) -> StepRecord:
+        if self._step is None and not self._log.rows:
+            self._log.start(edge.began)
             self._next = edge.began
-            self._event("start", "bench", f"the cell stands at {self._voltage:.4f} V")
+            self._log.event("start", "bench", f"the cell stands at {self._voltage:.4f} V")
         self._direction = sign or self._direction
         self._sequencer.begin(edge.began, sign, self._margin)
-        self._guard.begin(plan, sign, setpoint.voltage_volt, edge.began)
         self._step = StepRecord(
-            plan, self._sequencer.step_count, self._sequencer.cycle_count, sign, edge, self._rows
+            plan,
+            self._sequencer.step_count,
+            self._sequencer.cycle_count,
+            sign,
+            edge,
+            self._log.rows,
         )
         return self._step
 
@@ -176,11 +231,9 @@ class RunWorker:
         read, guard_reading = self._source.read, self._guard.reading
         sequencer_reading, counter_reading = sequencer.reading, counter.reading
         late = None if clock.virtual else self.lateness.add
+        log = self._log
         every, change = plan.every_second, plan.or_change_volt
-        reading = read()
-        verdict = guard_reading(reading.time, reading.voltage, reading.current, 0.0)
-        if verdict is not None:
-            reading = self._confirmed(verdict, reading)
+        reading = self._believed(read())
         time, voltage, current, _, flags, requested, replied = reading
         counter.begin(
             edge.began,
@@ -191,7 +244,7 @@ class RunWorker:
             is_open=plan.output == "open",
         )
         step.first(reading)
-        self._row(reading, RowFlag.STEP_START)
+        self._log.row(reading, RowFlag.STEP_START)
         due, last_voltage, recorded = time + every - period / 2.0, voltage, True
         before = (math.nan, math.nan)
         final = False
@@ -205,20 +258,21 @@ class RunWorker:
                 confirm = CONFIRM
             elif end is End.TRANSITION:
                 step.transition(counter.charge)
-                self._row(reading, RowFlag.TRANSITION)
+                self._log.row(reading, RowFlag.TRANSITION)
                 recorded, last_voltage = True, voltage
-                self._event("transition", "instrument", f"{plan.hold_volt:g} V reached")
+                self._log.event("transition", "instrument", f"{plan.hold_volt:g} V reached")
             else:
                 return self._end_of(end, reading, recorded)
             if time >= due or abs(voltage - last_voltage) >= change:
                 if not recorded:
-                    self._row(reading, 0)
+                    self._log.row(reading, 0)
                 last_voltage = voltage
                 due += every
                 if due <= time:
                     due = time + every - period / 2.0
-            if time >= self._state_due:
-                self._save(reading)
+            if time >= log.state_due:
+                log.save(reading)
+                self._watch(self._progress(reading))
             if final and not confirm:
                 sleep_until(sequencer.wake)
                 timed = sequencer.tick(clock.now)
@@ -255,6 +309,11 @@ class RunWorker:
                 reading = reading._replace(flags=flags | CONFIRM)
             recorded = False
 
+    def _believed(self, reading: Reading) -> Reading:
+        """Return the first reading of a step or look, or the next one that the guard believes."""
+        verdict = self._guard.reading(reading.time, reading.voltage, reading.current, 0.0)
+        return reading if verdict is None else self._confirmed(verdict, reading)
+
     def _confirmed(self, verdict: Suspect | Trip, reading: Reading) -> Reading:
         """Return a reading that the guard believes, asked for at once, or trip.
 
@@ -263,7 +322,7 @@ class RunWorker:
         while True:
             if isinstance(verdict, Trip):
                 self._trip(verdict, reading)
-            self._row(reading, RowFlag.SUSPECT)
+            self._log.row(reading, RowFlag.SUSPECT)
             reading = self._source.read()
             after = self._guard.reading(
                 reading.time, reading.voltage, reading.current, self._counter.charge
@@ -274,12 +333,12 @@ class RunWorker:
 
     def _end_of(self, end: End, reading: Reading, recorded: bool) -> End:
         if not recorded:
-            self._row(reading, RowFlag.STEP_END)
+            self._log.row(reading, RowFlag.STEP_END)
         self._voltage = reading.voltage if reading.voltage == reading.voltage else self._voltage
         if self._step is not None:
             self._step.last(reading)
         if end in (End.ALREADY_MET, End.AT_MOST, End.HOLD_TIME):
-            self._event(end.value, "bench", f"step {self._sequencer.step_count} ended by it")
+            self._log.event(end.value, "bench", f"step {self._sequencer.step_count} ended by it")
         self._watch(self._progress(reading))
         return end
 
@@ -289,14 +348,14 @@ class RunWorker:
             return
         totals = self._counter.end(edge.ended)
         end = step.end_reason
-        self._sink.step(
-            step.record(totals, edge, self._began, self._rows - 1, own_end=end in OWN_ENDS)
+        self._log.step(
+            step.record(totals, edge, self._log.began, self._log.rows - 1, own_end=end in OWN_ENDS)
         )
         self._edges.step_ended(step.step_count, step.sign)
 
     def _trip(self, trip: Trip, reading: Reading) -> NoReturn:
         self._switch_off("tripped", reading)
-        self._event("trip", trip.owner, trip.cause)
+        self._log.event("trip", trip.owner, trip.cause)
         raise _Ended("tripped", f"{trip.cause} (limit of the {trip.owner}); output switched off")
 
     def _halt(self, reading: Reading, recorded: bool) -> None:
@@ -306,14 +365,13 @@ class RunWorker:
     def _switch_off(self, reason: str, reading: Reading | None = None) -> None:
         """Make the output safe before anything else, then record how the step ended."""
         self._edges.before_change()
-        self._intend("off")
         before = self._clock.now
         self._off = self._source.safe()
         after = self._clock.now
         middle, half = (before + after) / 2.0, (after - before) / 2.0
         if self._step is not None:
             if reading is not None:
-                self._row(reading, RowFlag.STEP_END)
+                self._log.row(reading, RowFlag.STEP_END)
                 self._step.last(reading)
             self._step.end_reason = self._step.end_reason or reason
             self._close_step(Edge(middle, half, middle, half))
@@ -322,69 +380,11 @@ class RunWorker:
         trip = self._guard.tick(self._clock.now)
         if trip is not None:
             self._switch_off("tripped")
-            self._event("trip", trip.owner, trip.cause)
+            self._log.event("trip", trip.owner, trip.cause)
             raise _Ended("tripped", f"{trip.cause}; output switched off")
         if not self.lateness.missed:
-            self._event("late", "bench", f"{missed} control periods passed without a reading")
+            self._log.event("late", "bench", f"{missed} control periods passed without a reading")
         self.lateness.missed += missed
-
-    def _row(self, reading: Reading, flag: int) -> None:
-        sequencer = self._sequencer
-        charging, discharging, charged, discharged = self._counter.totals()
-        elapsed = reading.time - self._began
-        self._sink.row(
-            elapsed,
-            self._unix + round(elapsed * 1e9),
-            reading.voltage,
-            reading.current,
-            sequencer.cycle_count,
-            sequencer.step_count,
-            sequencer.plan.step_id,
-            charging,
-            discharging,
-            charged,
-            discharged,
-            reading.temperature,
-            reading.flags | flag,
-        )
-        self._rows += 1
-
-    def _save(self, reading: Reading) -> None:
-        interval = VIRTUAL_STATE_SECOND if self._clock.virtual else STATE_SECOND
-        self._state_due = reading.time + interval
-        self._sink.state(
-            {
-                "test_time_second": reading.time - self._began,
-                "voltage_volt": reading.voltage,
-                "current_ampere": reading.current,
-                "counters": self._counter.totals(),
-                "step_charge_ah": self._counter.charge,
-                **self._sequencer.state(),
-            }
-        )
-        self._watch(self._progress(reading))
-
-        if reading.time >= self._clock_due:
-            self._tell_clocks()
-
-    def _tell_clocks(self) -> None:
-        """Record what the clocks say, and say where somebody set the computer's."""
-        now, unix = self._clock.now, self._clock.unix_ns()
-        self._clock_due = now + CLOCK_SECOND
-        boot = platform.boot_id()
-        self._sink.clock({"monotonic_second": now, "unix_time_nanosecond": unix, "boot_id": boot})
-        drift = unix - self._unix - round((now - self._began) * 1e9)
-        set_by, self._drift_ns = (drift - self._drift_ns) / 1e9, drift
-        if abs(set_by) >= CLOCK_SET_SECOND:
-            self._event(
-                "clock",
-                "computer",
-                f"the computer's clock was set by {set_by:+.1f} s; every time in this run is"
-                " counted on from its start",
-            )
-
-    def _intend(self, what: str) -> None:
-        self._sink.intent({"output": what, "unix_time_nanosecond": self._clock.unix_ns()})
 
     def _progress(self, reading: Reading) -> Progress:
         sequencer = self._sequencer
@@ -392,18 +392,7 @@ class RunWorker:
             sequencer.plan,
             sequencer.step_count,
             sequencer.cycle_count,
-            reading.time - self._began,
+            reading.time - self._log.began,
             reading.voltage,
             reading.current,
         )
-
-    def _event(self, kind: str, actor: str, text: str) -> None:
-        elapsed = self._clock.now - self._began
-        content: dict[str, Any] = {
-            "test_time_second": elapsed,
-            "unix_time_nanosecond": self._unix + round(elapsed * 1e9),
-            "kind": kind,
-            "actor": actor,
-            "text": text,
-        }
-        self._sink.event(content)

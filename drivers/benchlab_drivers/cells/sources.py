@@ -7,7 +7,7 @@ Positive current charges the cell. Currents fall, voltages rise, and there is on
 
 from __future__ import annotations
 
-__all__ = ["OPEN", "Staircase", "current_source", "voltage_source"]
+__all__ = ["OPEN", "OpenLead", "Staircase", "current_source", "voltage_source"]
 
 Staircase = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -30,3 +30,24 @@ def current_source(ampere: float, limit_volt: float, beyond_ampere: float) -> St
         (max(beyond_ampere, ampere), ampere, min(-beyond_ampere, ampere)),
         (-limit_volt, limit_volt),
     )
+
+
+class OpenLead:
+    """What a source meets where there is no cell: its own voltage, and no current.
+
+    Attributes
+    ----------
+    held, stair
+        As of a cell: whether the source holds a voltage, and which one of its staircase.
+    """
+
+    def __init__(self, source: Staircase) -> None:
+        currents, volts = source
+        falls = [k for k in range(len(volts)) if currents[k] >= 0.0 >= currents[k + 1]]
+        self.held = bool(falls)
+        self.stair = falls[-1] if falls else 0
+        self._volt = volts[self.stair] if falls else 0.0
+
+    def sample(self, time: float, lag: float = 0.0) -> tuple[float, float]:
+        """Return volts and no current, whenever it is looked at."""
+        return self._volt, 0.0

@@ -82,7 +82,7 @@ def make_reader(k: SimulatedKeithley2450, buffer: Buffer, elements: tuple[str, .
         fixed_i = k.errors.source_current[source.range].full_scale
     find_v = _pick(k.errors.measure_voltage, fixed_v)
     find_i = _pick(k.errors.measure_current, fixed_i)
-    sample, gauss, cell = k.cell.sample, k.gauss, k.cell
+    sample, gauss, cell = k.load.sample, k.gauss, k.load
     lag = 0.0 if k.ideal or not source.readback else 0.5 * k.aperture
     if not voltage_source:
         lag = -lag

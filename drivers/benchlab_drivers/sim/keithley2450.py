@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from benchlab_drivers.cells import make_cell
-from benchlab_drivers.cells.sources import OPEN, Staircase, current_source, voltage_source
+from benchlab_drivers.cells.sources import OPEN, OpenLead, Staircase, current_source, voltage_source
 from benchlab_drivers.sim._keithley2450_buffers import ELEMENTS, Buffer, written
 from benchlab_drivers.sim._keithley2450_commands import install
 from benchlab_drivers.sim._keithley2450_errors import Errors, gaussians
@@ -31,6 +31,7 @@ from benchlab_drivers.sim.scpi import ScpiError, ScpiInstrument, choice, number,
 if TYPE_CHECKING:
     from benchlab.bench.clock import Clock
     from benchlab.bench.twin import Truth, TwinSpec
+    from benchlab_drivers.cells.ledger import LedgerCell
 
 __all__ = ["SimulatedKeithley2450", "make"]
 
@@ -67,6 +68,8 @@ class SimulatedKeithley2450(ScpiInstrument):
     Attributes
     ----------
     cell : benchlab_drivers.cells.ledger.LedgerCell
+    load : LedgerCell or OpenLead
+        What the leads go to: the cell, or nothing once it was taken away.
     settings : Settings
     buffers : dict of Buffer
     """
@@ -76,6 +79,7 @@ class SimulatedKeithley2450(ScpiInstrument):
         self._clock = clock
         self._virtual = clock.virtual
         self.cell = make_cell(spec, clock.now)
+        self.load: LedgerCell | OpenLead = self.cell
         self.ideal = spec.ideal
         self.errors = Errors(spec.seed, spec.ideal)
         self.gauss = gaussians(spec.seed).__next__
@@ -200,15 +204,16 @@ class SimulatedKeithley2450(ScpiInstrument):
         if not s.output or s.function != function:
             return False
         self.reconnect()
-        self.cell.sample(self._now)
-        return self.cell.held == (function == "CURR") or self.cell.stair not in (0, 1)
+        self.load.sample(self._now)
+        held, stair = self.load.held, self.load.stair
+        return held == (function == "CURR") or stair not in (0, 1)
 
     def sense_range(self, function: str) -> float:
         """Return the range that the meter is on."""
         sense = self.settings.sense[function]
         if not sense.auto or function == "RES":
             return sense.range
-        volts, ampere = self.cell.sample(self._now)
+        volts, ampere = self.load.sample(self._now)
         ranges = SENSE_RANGES[function]
         value = abs(volts if function == "VOLT" else ampere)
         return next((r for r in ranges if value <= 1.05 * r), ranges[-1])
@@ -221,10 +226,26 @@ class SimulatedKeithley2450(ScpiInstrument):
         staircase = self._output_on() if s.output else self._output_off()
         self.open_leads = staircase is OPEN
         self.lead_ohm = 0.0 if four_wire or self.open_leads else LEAD_OHM
-        self.cell.set_source(self._now, staircase, self.lead_ohm)
+        if self.load is self.cell:
+            self.cell.set_source(self._now, staircase, self.lead_ohm)
+        else:
+            self.cell.set_source(self._now, OPEN)
+            self.load = OpenLead(staircase)
         source = s.source[s.function]
         self.aperture = s.sense[s.sense_function].nplc * CYCLE_SECOND
         self._latency = LATENCY_SECOND + self.aperture * (2.0 if source.readback else 1.0)
+
+    def take_cell_away(self) -> None:
+        """Break the contact at this instant; `put_cell_back` mends it."""
+        self._now = self._clock.now
+        self.load = OpenLead(OPEN)
+        self.reconnect()
+
+    def put_cell_back(self) -> None:
+        """Mend the contact at this instant."""
+        self._now = self._clock.now
+        self.load = self.cell
+        self.reconnect()
 
     def _output_on(self) -> Staircase:
         s, e = self.settings, self.errors

@@ -1,0 +1,126 @@
+"""Writes a run's rows, steps, states and events into its sink, on the time base of the run."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from benchlab import platform
+from benchlab.bench.clock import Clock
+from benchlab.bench.counter import Counter
+from benchlab.bench.roles import Reading
+from benchlab.bench.sequencer import Sequencer
+from benchlab.bench.sink import Sink
+
+__all__ = ["RunLog"]
+
+STATE_SECOND = 1.0
+VIRTUAL_STATE_SECOND = 3600.0
+CLOCK_SECOND = 60.0
+CLOCK_SET_SECOND = 1.0
+
+
+class RunLog:
+    """The record of one run.
+
+    Attributes
+    ----------
+    began : float
+        Clock seconds of the start of the test.
+    rows : int
+        Rows written so far.
+    state_due : float
+        Clock seconds at which the next state is due.
+    """
+
+    def __init__(self, sink: Sink, clock: Clock, counter: Counter, sequencer: Sequencer) -> None:
+        self.began = clock.now
+        self.rows = 0
+        self.state_due = 0.0
+        self._sink = sink
+        self._clock = clock
+        self._counter = counter
+        self._sequencer = sequencer
+        self._unix = clock.unix_ns()
+        self._clock_due = math.inf if clock.virtual else 0.0
+        self._drift_ns = 0
+
+    def start(self, began: float) -> None:
+        """Count test time from these clock seconds on."""
+        self.began = began
+        self._unix = self._clock.unix_ns() - round((self._clock.now - began) * 1e9)
+
+    def row(self, reading: Reading, flag: int) -> None:
+        """Write a reading as a row."""
+        sequencer = self._sequencer
+        charging, discharging, charged, discharged = self._counter.totals()
+        elapsed = reading.time - self.began
+        self._sink.row(
+            elapsed,
+            self._unix + round(elapsed * 1e9),
+            reading.voltage,
+            reading.current,
+            sequencer.cycle_count,
+            sequencer.step_count,
+            sequencer.plan.step_id,
+            charging,
+            discharging,
+            charged,
+            discharged,
+            reading.temperature,
+            reading.flags | flag,
+        )
+        self.rows += 1
+
+    def step(self, content: dict[str, Any]) -> None:
+        """Write a step that ended."""
+        self._sink.step(content)
+
+    def save(self, reading: Reading) -> None:
+        """Write counters, last reading and place in the program."""
+        interval = VIRTUAL_STATE_SECOND if self._clock.virtual else STATE_SECOND
+        self.state_due = reading.time + interval
+        self._sink.state(
+            {
+                "test_time_second": reading.time - self.began,
+                "voltage_volt": reading.voltage,
+                "current_ampere": reading.current,
+                "counters": self._counter.totals(),
+                "step_charge_ah": self._counter.charge,
+                **self._sequencer.state(),
+            }
+        )
+        if reading.time >= self._clock_due:
+            self._tell_clocks()
+
+    def _tell_clocks(self) -> None:
+        """Record what the clocks say, and say where somebody set the computer's."""
+        now, unix = self._clock.now, self._clock.unix_ns()
+        self._clock_due = now + CLOCK_SECOND
+        boot = platform.boot_id()
+        self._sink.clock({"monotonic_second": now, "unix_time_nanosecond": unix, "boot_id": boot})
+        drift = unix - self._unix - round((now - self.began) * 1e9)
+        set_by, self._drift_ns = (drift - self._drift_ns) / 1e9, drift
+        if abs(set_by) >= CLOCK_SET_SECOND:
+            self.event(
+                "clock",
+                "computer",
+                f"the computer's clock was set by {set_by:+.1f} s; every time in this run is"
+                " counted on from its start",
+            )
+
+    def intend(self, what: str) -> None:
+        """Write what is about to be done to the output."""
+        self._sink.intent({"output": what, "unix_time_nanosecond": self._clock.unix_ns()})
+
+    def event(self, kind: str, actor: str, text: str) -> None:
+        """Write an event that happens now."""
+        elapsed = self._clock.now - self.began
+        content: dict[str, Any] = {
+            "test_time_second": elapsed,
+            "unix_time_nanosecond": self._unix + round(elapsed * 1e9),
+            "kind": kind,
+            "actor": actor,
+            "text": text,
+        }
+        self._sink.event(content)

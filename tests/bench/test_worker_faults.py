@@ -1,0 +1,248 @@
+"""What becomes of a run when something fails: the output goes off, and the record says why."""
+
+import math
+
+import pytest
+
+from benchlab.bench.clock import VirtualClock
+from benchlab.bench.prepare import prepare
+from benchlab.bench.roles import Mode
+from benchlab.bench.twin import TwinSpec
+from benchlab.bench.worker import RunWorker
+from benchlab.errors import CellCheckError, GarbledAnswer, LinkTimeout, StorageError
+from benchlab.model.flags import RowFlag
+from benchlab_drivers.keithley2450 import READ, simulate
+
+STEPS = """\
+  - {charge: C/2, to: 4.2 V, then_hold_until: C/20, hold_at_most: 1 h}
+  - Rest for 5 min
+  - Discharge at C/2 until 2.8 V
+"""
+
+
+class MemorySink:
+    """Keeps what a run records."""
+
+    def __init__(self):
+        self.rows, self.steps, self.events = [], [], []
+        self.full_after = math.inf
+
+    def _take(self, where, content):
+        if len(self.rows) >= self.full_after:
+            raise StorageError("the disk is full.")
+        where.append(content)
+
+    def row(self, *values):
+        self.rows.append(values)
+
+    def step(self, content):
+        self._take(self.steps, content)
+
+    def event(self, content):
+        self._take(self.events, content)
+
+    def state(self, content):
+        self._take([], content)
+
+    def clock(self, content):
+        """Take a clock frame, and forget it."""
+
+    def intent(self, content, *, flush=True):
+        """Take an intent, and forget it."""
+
+    def end(self, content):
+        """Take the closing record, and forget it."""
+
+
+class Bench:
+    """A driver on a simulated instrument whose answers can be changed on their way."""
+
+    def __init__(self, program, *, steps=STEPS):
+        self.clock = VirtualClock()
+        self.source, self.instrument = simulate(
+            self.clock, TwinSpec("nmc811_graphite_pouch", 0.2, ideal=True)
+        )
+        self.source.open()
+        self.program = program(steps)
+        self.seen = prepare(self.source, self.program.limits)
+        self.sink = MemorySink()
+        self.worker = RunWorker(self.program, self.source, self.clock, self.sink, self.seen)
+
+    def spoil(self, answer_of, *, after, times=1):
+        """Change the answers to readings once `after` seconds have passed, so many times."""
+        plain, left = self.source._query, [times]
+
+        def query(request):
+            answer = plain(request)
+            if request == READ and self.clock.now > after and left[0]:
+                left[0] -= 1
+                return answer_of(answer)
+            return answer
+
+        self.source._query = query
+
+    def run(self):
+        outcome = self.worker.run()
+        assert outcome.off.proven
+        assert self.instrument.exchange(b":OUTP?\n") == b"0\n"
+        return outcome
+
+    def kinds(self):
+        return [event["kind"] for event in self.sink.events]
+
+
+@pytest.fixture
+def bench(program):
+    return Bench(program)
+
+
+def test_nothing_fails(bench):
+    outcome = bench.run()
+    assert outcome.end_reason == "done"
+    assert [step["end_reason"] for step in bench.sink.steps] == ["current", "time", "voltage"]
+    assert bench.kinds()[-2:] == ["done", "off"]
+
+
+def test_one_answer_without_a_number_is_asked_for_again(bench):
+    bench.spoil(lambda _: b"+9.910000E+37,+9.910000E+37", after=60.0)
+    assert bench.run().end_reason == "done"
+    assert all(math.isfinite(step["step_net_capacity_ah"]) for step in bench.sink.steps)
+    assert all(math.isfinite(value) for row in bench.sink.rows for value in row[7:11])
+
+
+def test_a_glitch_is_recorded_as_not_believed_and_not_counted(bench):
+    clean = Bench(lambda _: bench.program)
+    clean.run()
+    bench.spoil(lambda answer: b"+3.6E+00,+1.0E-02", after=60.0)
+    assert bench.run().end_reason == "done"
+    flagged = [row for row in bench.sink.rows if row[-1] & RowFlag.SUSPECT]
+    assert [row[3] for row in flagged] == [0.01]
+    for name in ("step_net_capacity_ah", "step_charging_energy_wh"):
+        assert bench.sink.steps[0][name] == pytest.approx(clean.sink.steps[0][name], rel=1e-6)
+
+
+def test_steps_that_are_over_at_once_hold_the_run(program):
+    bench = Bench(
+        program,
+        steps="  - {repeat: 500, steps: [Charge at C/2 until 3.2 V, Discharge at C/2 until 4 V]}\n",
+    )
+    outcome = bench.run()
+    assert outcome.end_reason == "held"
+    assert [step["end_reason"] for step in bench.sink.steps] == ["already_met"] * 3
+    truth = bench.instrument.truth()
+    assert truth.charged_ah < 1e-9, "no current may flow in a step whose end holds already"
+    assert truth.discharged_ah < 1e-9
+
+
+def test_two_answers_without_a_number_trip(bench):
+    bench.spoil(lambda _: b"+9.910000E+37,+9.910000E+37", after=60.0, times=2)
+    outcome = bench.run()
+    assert outcome.end_reason == "tripped"
+    assert "no number" in outcome.text
+    assert bench.sink.steps[-1]["end_reason"] == "tripped"
+
+
+def test_a_voltage_beyond_the_hard_limit_trips_at_once(bench):
+    bench.spoil(lambda answer: b"+5.300000E+00," + answer.split(b",")[1], after=60.0)
+    outcome = bench.run()
+    assert outcome.end_reason == "tripped"
+    assert "limit of the cell type" in outcome.text
+
+
+@pytest.mark.parametrize("after", [60.0, 5000.0], ids=["constant current", "hold"])
+def test_contact_lost_trips_instead_of_ending_the_step(bench, after):
+    bench.clock.schedule(after, bench.instrument.take_cell_away)
+    outcome = bench.run()
+    assert outcome.end_reason == "tripped"
+    assert "contact lost" in outcome.text
+    assert len(bench.sink.steps) == 1
+
+
+@pytest.mark.parametrize("output", ["open", "zero current"])
+def test_contact_lost_in_a_rest_is_seen_at_the_latest_when_it_ends(program, output):
+    steps = f"  - {{rest: 5 min, output: {output}}}\n  - Charge at C/2 until 4.2 V\n"
+    bench = Bench(program, steps=steps)
+    bench.clock.schedule(100.0, bench.instrument.take_cell_away)
+    outcome = bench.run()
+    assert outcome.end_reason == "tripped"
+    assert "contact lost" in outcome.text
+    assert [step["step_type"] for step in bench.sink.steps] == ["REST"]
+
+
+def test_an_open_rest_ends_with_the_voltage_that_was_seen_at_its_end(bench):
+    bench.run()
+    rest = bench.sink.steps[1]
+    assert 4.1 < rest["end_voltage_volt"] < 4.2
+    assert rest["step_net_capacity_ah"] == 0.0
+    assert math.isnan(rest["start_voltage_volt"])
+
+
+def test_a_garbled_answer_fails_the_run_with_both_sides(bench):
+    bench.spoil(lambda answer: answer[:-3] + b"#!?", after=60.0)
+    outcome = bench.run()
+    assert outcome.end_reason == "failed"
+    assert isinstance(outcome.error, GarbledAnswer)
+    assert bench.sink.steps[-1]["end_reason"] == "failed"
+
+
+def test_silence_fails_the_run(bench):
+    def silent(_):
+        raise LinkTimeout("no answer")
+
+    bench.spoil(silent, after=60.0)
+    assert isinstance(bench.run().error, LinkTimeout)
+
+
+def test_a_host_that_slept_for_an_hour_trips(bench):
+    def sleep(answer):
+        bench.clock.sleep_until(bench.clock.now + 3600.0)
+        return answer
+
+    bench.spoil(sleep, after=60.0)
+    outcome = bench.run()
+    assert outcome.end_reason == "tripped"
+    assert "no reading for" in outcome.text
+
+
+def test_a_bug_switches_off_and_leaves_its_traceback(bench):
+    def bug(_):
+        return 1 / 0
+
+    bench.spoil(bug, after=60.0)
+    outcome = bench.run()
+    assert isinstance(outcome.error, ZeroDivisionError)
+    assert any("ZeroDivisionError" in event["text"] for event in bench.sink.events)
+
+
+def test_a_full_disk_switches_off(bench):
+    bench.sink.full_after = 20
+    outcome = bench.run()
+    assert isinstance(outcome.error, StorageError)
+
+
+def test_a_stop_switches_off_and_records_the_last_reading(bench):
+    bench.clock.schedule(60.0, lambda: bench.worker.stop("enough"))
+    outcome = bench.run()
+    assert (outcome.end_reason, outcome.text) == ("stopped", "enough")
+    assert bench.sink.steps[-1]["end_reason"] == "stopped"
+    assert bench.sink.rows[-1][0] == pytest.approx(60.0, abs=2.0)
+
+
+def test_a_cell_that_is_not_there_is_refused_before_any_current(program):
+    clock = VirtualClock()
+    source, instrument = simulate(clock, TwinSpec("nmc811_graphite_pouch", 0.2))
+    instrument.take_cell_away()
+    source.open()
+    with pytest.raises(CellCheckError, match="no cell"):
+        prepare(source, program(STEPS).limits)
+    assert instrument.exchange(b":OUTP?\n") == b"0\n"
+    assert instrument.truth().charged_ah == 0.0
+
+
+def test_the_output_is_in_the_mode_of_the_step(bench):
+    """The rest is open: its voltage is unknown, its current is nothing."""
+    bench.run()
+    rest = [row for row in bench.sink.rows if row[5] == 2][:-1]
+    assert len(rest) > 5
+    assert all(math.isnan(row[2]) and row[3] == 0.0 for row in rest)
+    assert Mode.OPEN in bench.source.capabilities.modes
