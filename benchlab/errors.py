@@ -10,6 +10,7 @@ BenchError                    1   (never raised itself)
 ├── ProtocolError            13   a protocol, with file, line and field
 ├── CellError                14   a cell description, with file, line and field
 ├── ForeignDataError         15   a foreign data file that cannot be converted
+├── FindingsFound            16   benchlab check found something in a run
 ├── LinkError                20   the wire to an instrument
 │   ├── LinkRefused          20   nobody listens
 │   ├── LinkTimeout          21   no answer in time
@@ -35,6 +36,7 @@ __all__ = [
     "FileExists",
     "FileMissing",
     "FileNotReadable",
+    "FindingsFound",
     "ForeignDataError",
     "GarbledAnswer",
     "IdentityError",
@@ -132,6 +134,12 @@ class ForeignDataError(BenchError):
     """A foreign data file that cannot be converted."""
 
     exit_code = 15
+
+
+class FindingsFound(BenchError):
+    """A check found something in a run."""
+
+    exit_code = 16
 
 
 class LinkError(BenchError):

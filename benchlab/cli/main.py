@@ -24,7 +24,7 @@ Start here:
 """
 _EPILOG = """\
 Each command explains itself: benchlab run --help
-Exit codes: 0 done, 2 wrong words, 10-15 a file, 20-27 an instrument or cell, 30 tripped,
+Exit codes: 0 done, 2 wrong words, 10-16 a file, 20-27 an instrument or cell, 30 tripped,
 31 stopped, 40 the output could not be proven off, 50 the disk. All: docs/exit_codes.md
 """
 

@@ -1,0 +1,177 @@
+"""Checks a run against itself: rows against steps, counters against rows, digest against data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchlab.errors import FileNotReadable
+from benchlab.model.run import Run
+from benchlab.model.table import Table
+from benchlab.store.check_rows import COUNTERS, Places, RowScan, scan_rows
+from benchlab.store.check_steps import charge_findings, charge_table, step_findings
+from benchlab.store.closed import run_digest
+from benchlab.store.corrections import read_corrections
+from benchlab.store.finding import Finding
+from benchlab.store.reader import open_run
+
+__all__ = ["CheckReport", "check_run"]
+
+
+@dataclass
+class CheckReport:
+    """What a check found.
+
+    Attributes
+    ----------
+    findings : list of Finding
+        What is wrong, or not as it should be; empty for a clean run.
+    notes : list of str
+        What was seen besides.
+    steps : Table
+        One row a step: charge and energy of the step table, of the rows, their deviation, and
+        how much of it the record rule explains.
+    """
+
+    path: Path
+    state: str = ""
+    rows: int = 0
+    step_number: int = 0
+    digest: str = ""
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    steps: Table = field(default_factory=lambda: Table({}))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, as for JSON; NaN becomes None."""
+        return {
+            "file": str(self.path),
+            "clean": not self.findings,
+            "state": self.state,
+            "rows": self.rows,
+            "steps": self.step_number,
+            "digest": self.digest,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "notes": self.notes,
+            "charge": [
+                {k: None if isinstance(v, float) and v != v else v for k, v in record.items()}
+                for record in self.steps.records()
+            ],
+        }
+
+
+def check_run(path: str | os.PathLike[str]) -> CheckReport:
+    """Check one run; every row is read once, and never more than a block is in memory.
+
+    Raises
+    ------
+    benchlab.errors.FileMissing, benchlab.errors.FileNotReadable
+        There is nothing that could be opened; damage inside it is a finding.
+    """
+    path = Path(path)
+    run = open_run(path, as_recorded=True)
+    report = CheckReport(path, run.state, len(run), run.steps.rows)
+    report.findings += _correction_findings(path)
+    report.findings += _ending(run, report.notes)
+    index = [run.steps[name].astype(np.int64) for name in ("step_count", "first_row", "last_row")]
+    try:
+        scan = scan_rows(run, index[0], index[1], index[2])
+        events = run.events
+    except FileNotReadable as error:
+        report.findings.append(Finding("unreadable", error.what))
+        return report
+    if run.state == "closed":
+        report.digest = run_digest(scan.digests, run.steps, events)
+        if report.digest != run.meta["digest"]:
+            report.findings.append(
+                Finding(
+                    "digest",
+                    f"the data give the digest {report.digest[:16]}..., the file says"
+                    f" {run.meta['digest'][:16]}...: something was changed after it was closed",
+                )
+            )
+    else:
+        report.notes.append("the run is not closed: there is no digest yet")
+    report.findings += _row_findings(scan, report.notes)
+    if run.steps.rows:
+        report.findings += step_findings(run, scan, report.notes)
+        report.steps = charge_table(run, scan)
+        report.findings += charge_findings(run, scan, report.steps)
+        _say_deviation(report)
+    else:
+        report.notes.append("there is no step table: nothing to compare the rows with")
+    return report
+
+
+def _correction_findings(path: Path) -> Iterator[Finding]:
+    try:
+        records, problems = read_corrections(path)
+        if records:
+            open_run(path)
+    except FileNotReadable as error:
+        problems = [error.what]
+    for text in problems:
+        yield Finding("corrections", f"the corrections beside the file: {text}")
+
+
+def _ending(run: Run, notes: list[str]) -> Iterator[Finding]:
+    if run.state == "interrupted":
+        yield Finding("interrupted", "the writer ended without a closing record")
+    torn = int(run.meta.get("torn_bytes", 0))
+    if torn and run.state == "running":
+        notes.append(f"{torn} bytes at the end of the journal are being written")
+    elif torn:
+        yield Finding(
+            "journal tail",
+            f"{torn} bytes at the end of the journal are no whole frame: what they held was never"
+            " confirmed as written",
+        )
+    for text in run.meta.get("journal_damage", ()):
+        yield Finding("journal", str(text))
+    if run.meta.get("output_proven_off") is False:
+        yield Finding("output", "the output could not be proven off when the run ended")
+
+
+def _row_findings(scan: RowScan, notes: list[str]) -> Iterator[Finding]:
+    def found(kind: str, places: Places, text: str) -> Iterator[Finding]:
+        if places.count:
+            yield Finding(kind, f"{places.count} {text}", row=places.rows[0])
+
+    yield from found("time", scan.unknown_time, "rows have no time")
+    largest = f"(the farthest by {scan.back.largest:.6g} s)"
+    yield from found("time", scan.back, f"rows lie before the row above them {largest}")
+    yield from found("doubled rows", scan.doubled, "rows are the row above them once more")
+    for name in COUNTERS:
+        if name in scan.fallen:
+            places = scan.fallen[name]
+            text = f"times {name} steps back (by up to {places.largest:.6g})"
+            yield from found("counter", places, text)
+    if scan.clock.count:
+        notes.append(
+            f"the wall clock jumped {scan.clock.count} times against the test time (by up to"
+            f" {scan.clock.largest:.3f} s, first at row {scan.clock.rows[0]}); test time counts"
+        )
+
+
+def _say_deviation(report: CheckReport) -> None:
+    table = report.steps
+    for unit, name in (("Ah", "ah"), ("Wh", "wh")):
+        deviation = np.abs(table[f"deviation_{name}"])
+        known = np.isfinite(deviation)
+        if not known.any():
+            continue
+        total = float(np.abs(table[f"counted_{name}"][known]).sum())
+        apart = float(deviation[known].sum())
+        worst = int(np.argmax(np.where(known, deviation, -1.0)))
+        explained = float(table[f"explained_{name}"][known].sum())
+        report.notes.append(
+            f"rows against counter, {unit}: {known.sum()} steps, {apart:.3g} {unit} apart in all"
+            f" ({apart / total if total else 0.0:.2g} of what flowed), largest"
+            f" {deviation[worst]:.3g} in step {table['step_count'][worst]}; the record rule"
+            f" explains up to {explained:.3g}"
+        )
