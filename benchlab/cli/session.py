@@ -22,12 +22,14 @@ from benchlab.bench.twin import TwinSpec
 from benchlab.bench.worker import RunWorker
 from benchlab.cli.channel import Channel
 from benchlab.cli.guardian import Guardian
-from benchlab.errors import FileExists, OutputNotProvenOff, StorageError
+from benchlab.errors import FileError, FileExists, OutputNotProvenOff, StorageError
 from benchlab.model.cell import Cell
 from benchlab.model.program import Program
 from benchlab.store.compact import close_run
 from benchlab.store.journal import JournalWriter, run_folder
 from benchlab.store.journal_read import read_journal
+from benchlab.store.recorder import Recorder
+from benchlab.store.space import Space, free_bytes
 
 __all__ = ["RunOptions", "RunResult", "not_proven_off", "run_session"]
 
@@ -44,6 +46,7 @@ class RunOptions:
     fresh: bool = False
     truth: Path | None = None
     operator: str = ""
+    reserve_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ def run_session(
             where=str(options.out.parent),
             remedy="Make the folder first.",
         )
+    if not options.fast:
+        _check_space(options)
     for text in check_instrument(
         program, options.channel.module().CAPABILITIES, options.channel.driver
     ):
@@ -105,30 +110,60 @@ def run_session(
         seen = prepare(source, program.limits)
         note(f"{identity.model} {identity.serial_number}: the cell stands at {seen.voltage:.4f} V")
         head = _head(program, cell, options, source, identity, clock.virtual)
-        journal = JournalWriter(folder, durable=not options.fast)
+        journal = JournalWriter(
+            folder, durable=not options.fast, reserve=options.reserve_bytes, tell=note
+        )
+        recorder = None
         try:
             journal.open_record(head)
+            recorder = None if options.fast else Recorder(folder, options.out)
             worker = RunWorker(program, source, clock, journal, seen, watch=watch, edges=truth)
             outcome = _guarded(worker, options.channel, folder)
-            try:
+            told = None
+            with _closing(outcome):
                 journal.end(_end(outcome))
-            except StorageError as full:
-                if not outcome.off.proven:
-                    raise not_proven_off(outcome.off) from full
-                raise
+                if truth is not None:
+                    steps = read_journal(folder, take=lambda _: None).steps
+                    told = truth.record(steps, discharge_first=cell.counts_first == "discharge")
+                    told["settings"] = asdict(spec)
+                journal.close()
+                child, recorder = recorder, None
+                closed = close_run(folder, options.out) if child is None else child.finish()
         finally:
             journal.release()
+            if recorder is not None:
+                recorder.leave()
     finally:
         source.close()
-    told = None
-    if truth is not None:
-        steps = read_journal(folder).steps
-        told = truth.record(steps, discharge_first=cell.counts_first == "discharge")
-        told["settings"] = asdict(spec)
-    digest = close_run(folder, options.out).digest
     if told is not None and options.truth is not None:
         _write_truth(options.truth, told)
-    return RunResult(outcome, options.out, digest, journal.row_count, told)
+    return RunResult(outcome, options.out, closed.digest, closed.rows, told)
+
+
+def _check_space(options: RunOptions) -> None:
+    space = Space(free_bytes(options.out.parent), options.reserve_bytes, 0, 0.0)
+    if space.short:
+        raise space.error(options.out.parent, "nothing was started.")
+
+
+@contextmanager
+def _closing(outcome: Outcome) -> Iterator[None]:
+    """Say how the run ended where its file could not be completed."""
+    try:
+        yield
+    except FileError as error:
+        if not outcome.off.proven:
+            raise not_proven_off(outcome.off) from error
+        raise
+    except StorageError as error:
+        if not outcome.off.proven:
+            raise not_proven_off(outcome.off) from error
+        raise StorageError(
+            f"the run ended ({outcome.end_reason}: {outcome.text}) and its output is proven off,"
+            f" but {error.what}",
+            where=error.where,
+            remedy=error.remedy,
+        ) from error
 
 
 def not_proven_off(off: OffProof) -> OutputNotProvenOff:

@@ -23,7 +23,7 @@ from benchlab.store.journal_frame import JOURNAL_FORMAT
 from benchlab.store.journal_read import JournalContent, has_journal, read_journal
 from benchlab.store.unfinished import unfinished_step
 
-__all__ = ["Closed", "close_run", "leftovers", "remove_leftovers"]
+__all__ = ["Closed", "close_run", "remove_leftovers"]
 
 DONE = ".done"
 CLOCK_MOVED_SECOND = 0.05
@@ -36,10 +36,15 @@ class Closed(NamedTuple):
     rows: int
 
 
-def close_run(folder: Path, path: Path) -> Closed:
+def close_run(folder: Path, path: Path, *, patience_second: float = 0.5) -> Closed:
     """Write ``NAME.h5`` from ``NAME.run``, verify it, and remove the folder.
 
     Killed at any point, called again, it finishes the job.
+
+    Parameters
+    ----------
+    patience_second : float
+        How long to wait for another process that holds the run.
 
     Raises
     ------
@@ -50,8 +55,11 @@ def close_run(folder: Path, path: Path) -> Closed:
     benchlab.errors.FileNotReadable
         The journal has no closing record.
     """
+    if not folder.exists() and path.exists():
+        remove_leftovers(path)
+        return _facts(path)[1]
     try:
-        lock = hold_lock(folder / "lock")
+        lock = hold_lock(folder / "lock", patience_second=patience_second)
     except FileNotFoundError:
         lock = -1
     if lock < 0 or not has_journal(folder):
@@ -68,32 +76,22 @@ def close_run(folder: Path, path: Path) -> Closed:
     return closed
 
 
-def leftovers(path: Path) -> list[Path]:
-    """Return what a killed closing of ``NAME.h5`` may have left beside it."""
-    partial = path.with_name(path.name + ".partial")
-    done = path.with_name(path.name.removesuffix(".h5") + ".run" + DONE)
-    return [found for found in (partial, done) if found.exists()]
-
-
 def remove_leftovers(path: Path) -> list[Path]:
-    """Remove them, and return what was removed."""
-    found = leftovers(path)
-    for item in found:
-        if item.is_dir():
-            shutil.rmtree(item)
-        else:
-            item.unlink()
-    return found
+    """Remove what a killed closing of ``NAME.h5`` left beside it; return what that was."""
+    done = path.with_name(path.name.removesuffix(".h5") + ".run" + DONE)
+    if not done.is_dir() or not path.exists():
+        return []
+    shutil.rmtree(done)
+    return [done]
 
 
 def _closed_before(folder: Path, path: Path) -> Closed | None:
     """Return the closed file if it is this run's: whoever wrote it was killed before removing."""
     if not path.exists():
         return None
-    found = ""
-    with suppress(OSError, KeyError, ValueError), h5py.File(path, "r", locking=False) as file:
-        found = json.loads(file["documents/meta"][()]).get("run_id", "")
-        closed = Closed(str(file.attrs["digest"]), int(file.attrs["rows"]))
+    found, closed = "", Closed("", 0)
+    with suppress(OSError, KeyError, ValueError):
+        found, closed = _facts(path)
     if not found or found != _run_id(folder):
         raise FileExists(
             "there is something else at the output path; the journal was left as it is.",
@@ -101,6 +99,12 @@ def _closed_before(folder: Path, path: Path) -> Closed | None:
             remedy="Move that file away, then: benchlab recover",
         )
     return closed
+
+
+def _facts(path: Path) -> tuple[str, Closed]:
+    with h5py.File(path, "r", locking=False) as file:
+        run_id = str(json.loads(file["documents/meta"][()]).get("run_id", ""))
+        return run_id, Closed(str(file.attrs["digest"]), int(file.attrs["rows"]))
 
 
 def _run_id(folder: Path) -> str:

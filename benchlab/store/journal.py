@@ -148,9 +148,9 @@ class JournalWriter:
         """Append an event."""
         self._frame(FrameKind.EVENT, content)
 
-    def gap(self, content: Mapping[str, Any]) -> None:
-        """Append a stretch of time without rows, worded as an event."""
-        self._frame(FrameKind.GAP, content)
+    def gather(self, **content: Any) -> None:
+        """Gather an event, or a gap: a stretch of time without rows; the next flush hands it on."""
+        self._add(FrameKind.GAP if content["kind"] == "gap" else FrameKind.EVENT, content)
 
     def state(self, content: Mapping[str, Any]) -> None:
         """Append counters, last reading and place in the program, and flush."""
@@ -197,8 +197,8 @@ class JournalWriter:
         Raises
         ------
         benchlab.errors.StorageError
-            More waits than may (raised once); the disk keeps failing; its reserve is touched; or the folder was
-            removed (then it has been written again). What could be written was, each time.
+            Once each: more waits than may; the disk keeps failing; its reserve is touched; the
+            folder was removed (the next flush writes it again). What could be written was.
         """
         self._gather_rows()
         if self._removed:
@@ -292,15 +292,12 @@ class JournalWriter:
 
     def _note(self, text: str) -> None:
         time, unix = ROW.unpack(self._last_row)[:2] if self._last_row else (math.nan, 0)
-        self._add(
-            FrameKind.EVENT,
-            {
-                "test_time_second": time,
-                "unix_time_nanosecond": unix,
-                "kind": "storage",
-                "actor": "bench",
-                "text": text,
-            },
+        self.gather(
+            test_time_second=time,
+            unix_time_nanosecond=unix,
+            kind="storage",
+            actor="bench",
+            text=text,
         )
 
     def _look(self) -> None:

@@ -236,6 +236,8 @@ class JournalContent:
         The rows since the last step ended.
     row_count : int
         The rows that could be read.
+    last_row : tuple or None
+        Test time and UTC of the last one.
     missing_rows : int
         Rows lost to damage; 0 in a journal as it was written. Row indices in `steps` count the
         rows that are there.
@@ -249,6 +251,7 @@ class JournalContent:
     rows: Rows = field(default_factory=lambda: np.empty(0, row_dtype()))
     open_rows: Rows = field(default_factory=lambda: np.empty(0, row_dtype()))
     row_count: int = 0
+    last_row: tuple[float, int] | None = None
     steps: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
@@ -274,7 +277,7 @@ def read_journal(folder: Path, *, take: Callable[[Rows], None] | None = None) ->
     tail = JournalTail(folder, whole=True)
     content = JournalContent()
     rows, open_rows = bytearray(), bytearray()
-    state = b""
+    state = last = b""
     expected = 0
     holes: list[tuple[int, int]] = []
     block = _BLOCK_ROWS * ROW.size
@@ -295,6 +298,7 @@ def read_journal(folder: Path, *, take: Callable[[Rows], None] | None = None) ->
             rows += payload
             open_rows += payload
             expected += len(payload) // ROW.size
+            last = payload
             if take is not None and len(rows) >= block:
                 take(_records(rows))
                 rows = bytearray()
@@ -315,6 +319,8 @@ def read_journal(folder: Path, *, take: Callable[[Rows], None] | None = None) ->
     else:
         content.rows = _records(rows)
     content.open_rows = _records(open_rows)
+    if last:
+        content.last_row = ROW.unpack_from(last, len(last) - ROW.size)[:2]
     content.state = json.loads(state) if state else {}
     content.missing_rows = sum(stop - first for first, stop in holes)
     content.row_count = expected - content.missing_rows

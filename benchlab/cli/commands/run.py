@@ -30,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.h5", help="never replaced")
     parser.add_argument("--operator", default="", help="who starts the run; kept in the file")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument(
+        "--reserve-mb",
+        type=float,
+        metavar="MB",
+        help="disk space kept free: below it the cell is made safe and the file closed"
+        " (BENCHLAB_DISK_RESERVE_MB, else 2000)",
+    )
     simulated = parser.add_argument_group("with --channel sim:DRIVER")
     simulated.add_argument("--fast", action="store_true", help="on a virtual clock")
     simulated.add_argument("--ideal", action="store_true", help="an instrument without errors")
@@ -50,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchlab.model.expand import expand
     from benchlab.model.protocol_text import read_protocol
     from benchlab.model.resolve import cell_of
+    from benchlab.store.space import reserve_bytes
 
     channel = parse_channel(arguments.channel)
     for word in ("fast", "ideal", "fresh", "truth"):
@@ -78,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
                 fresh=arguments.fresh,
                 truth=arguments.truth,
                 operator=arguments.operator,
+                reserve_bytes=reserve_bytes(arguments.reserve_mb),
             ),
             note=reporter.note,
             watch=reporter.watch,
