@@ -266,6 +266,7 @@ class RunWorker:
             if time >= due or abs(voltage - last_voltage) >= change:
                 if not recorded:
                     self._log.row(reading, 0)
+                    recorded = True  # it may be the step's last reading too
                 last_voltage = voltage
                 due += every
                 if due <= time:
