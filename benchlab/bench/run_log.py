@@ -44,15 +44,19 @@ class RunLog:
         self._unix = clock.unix_ns()
         self._clock_due = math.inf if clock.virtual else 0.0
         self._drift_ns = 0
+        self._place = (0, 0, 0)
 
     def start(self, began: float) -> None:
         """Count test time from these clock seconds on."""
         self.began = began
         self._unix = self._clock.unix_ns() - round((self._clock.now - began) * 1e9)
 
+    def enter(self, cycle_count: int, step_count: int, step_id: int) -> None:
+        """Count the rows from here on to a step."""
+        self._place = (cycle_count, step_count, step_id)
+
     def row(self, reading: Reading, flag: int) -> None:
         """Write a reading as a row."""
-        sequencer = self._sequencer
         charging, discharging, charged, discharged = self._counter.totals()
         elapsed = reading.time - self.began
         self._sink.row(
@@ -60,9 +64,7 @@ class RunLog:
             self._unix + round(elapsed * 1e9),
             reading.voltage,
             reading.current,
-            sequencer.cycle_count,
-            sequencer.step_count,
-            sequencer.plan.step_id,
+            *self._place,
             charging,
             discharging,
             charged,

@@ -214,14 +214,9 @@ class RunWorker:
             self._log.event("start", "bench", f"the cell stands at {self._voltage:.4f} V")
         self._direction = sign or self._direction
         self._sequencer.begin(edge.began, sign, self._margin)
-        self._step = StepRecord(
-            plan,
-            self._sequencer.step_count,
-            self._sequencer.cycle_count,
-            sign,
-            edge,
-            self._log.rows,
-        )
+        count, cycle = self._sequencer.step_count, self._sequencer.cycle_count
+        self._log.enter(cycle, count, plan.step_id)
+        self._step = StepRecord(plan, count, cycle, sign, edge, self._log.rows)
         return self._step
 
     def _readings(self, plan: StepPlan, edge: Edge, step: StepRecord) -> End:

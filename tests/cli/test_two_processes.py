@@ -138,6 +138,7 @@ def test_an_instrument_that_vanishes_is_said_to_be_not_proven_off(tmp_path, serv
     _, stderr = run.communicate(timeout=60)
     assert run.returncode == 40, stderr
     assert "by hand" in stderr
+    assert "benchlab guardian: the process that drove" in stderr, "it must try once more"
     assert "Traceback" not in stderr
     closed = api.open(out)
     assert closed.meta["end_reason"] == "failed"

@@ -264,6 +264,17 @@ def test_safe_tries_again_on_a_new_line_after_a_failure(driver):
     assert "no answer" in proof.problems[0]
 
 
+@pytest.mark.parametrize(
+    ("output", "mode"), [(b"1", b"HIMP"), (b"0", b"NORM"), (b"", b"HIMP")], ids=str
+)
+def test_safe_claims_nothing_that_does_not_read_back(driver, output, mode):
+    stuck = [*OFF[:2], (OFF[2][0], output), (OFF[3][0], mode), (OFF[4][0], mode)]
+    again = [(b"*IDN?\n", IDN), (b"*LANG?\n", b"SCPI"), *stuck]
+    proof = driver(*stuck, *again, *again).safe()
+    assert not proof.proven
+    assert len(proof.problems) == 3
+
+
 def test_safe_never_raises_and_never_claims_what_it_does_not_know(driver):
     late = LinkTimeout("no answer")
     made = driver((OFF[0][0], late), (b"*IDN?\n", late), (b"*IDN?\n", late))

@@ -8,7 +8,7 @@ import benchlab
 from benchlab.errors import FileExists, FileMissing, FileNotReadable, StorageError
 from benchlab.model.columns import COLUMNS, EVENT_COLUMNS, STEP_COLUMNS, records_table
 from benchlab.model.run import ProtocolRecord
-from benchlab.store.closed import write_closed
+from benchlab.store.closed import ClosedFileWriter, write_closed
 
 COUNT = 1000
 
@@ -125,6 +125,25 @@ def test_a_truncated_file_is_a_sentence_or_reads_right(tmp_path_factory, share):
     path.write_bytes(data[: int(share * len(data))])
     with pytest.raises(FileNotReadable):
         benchlab.open(path)
+
+
+def test_a_file_that_reads_back_different_never_gets_its_name(tmp_path):
+    """What a failing disk does between writing and reading back is done here to the open file."""
+    path = tmp_path / "a.h5"
+    writer = ClosedFileWriter(path)
+    writer.append({"voltage_volt": np.arange(10.0)})
+    writer._file["rows/voltage_volt"][3] = 99.0
+    empty = records_table(STEP_COLUMNS, []), records_table(EVENT_COLUMNS, [])
+    with pytest.raises(StorageError, match="reads back different"):
+        writer.finish(
+            steps=empty[0],
+            events=empty[1],
+            cell={},
+            protocol=ProtocolRecord(),
+            instrument={},
+            meta={},
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_flipped_bit_in_a_column_is_noticed(file):
