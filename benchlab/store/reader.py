@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,10 @@ import numpy as np
 from benchlab.errors import FileMissing, FileNotReadable
 from benchlab.model.columns import EVENT_COLUMNS, ROW_COLUMNS, STEP_COLUMNS, records_table
 from benchlab.model.run import ProtocolRecord, Run
-from benchlab.model.table import Table
 from benchlab.platform import is_locked
 from benchlab.store.closed_read import open_closed
 from benchlab.store.corrections import corrected
+from benchlab.store.follow import Follower
 from benchlab.store.journal import JOURNAL_FORMAT, run_folder
 from benchlab.store.journal_read import has_journal, read_journal
 from benchlab.store.unfinished import unfinished_step
@@ -49,11 +48,12 @@ def _open(path: Path) -> Run:
         return open_closed(closed)
     if has_journal(folder):
         try:
-            return _open_journal(folder)
-        except FileNotFoundError:  # it was closed in this moment
-            if closed.is_file():
-                return open_closed(closed)
-            raise
+            run = _open_journal(folder)
+        except (OSError, FileNotReadable):
+            if not closed.is_file():
+                raise
+        # where it was closed in this moment, the journal was on its way out
+        return open_closed(closed) if closed.is_file() else run
     if path.is_dir():
         raise FileMissing(
             "this is a folder, not a run.", where=str(path), remedy="Name a file in it."
@@ -61,19 +61,6 @@ def _open(path: Path) -> Run:
     raise FileMissing(
         "there is no such file.", where=str(path), remedy="Check the name and the folder."
     )
-
-
-def _new_rows(folder: Path, place: int) -> tuple[Table, bool]:
-    """Return the rows of a run from `place` on, and whether there will be no more."""
-    closed = folder.with_suffix(".h5")
-    alive = folder.is_dir() and is_locked(folder / "lock")
-    if not has_journal(folder):
-        run = open_closed(closed)
-        return Table({name: run.column(name, place) for name in ROW_COLUMNS}), True
-    content = read_journal(folder)
-    new = content.rows[place:]
-    table = Table({name: np.ascontiguousarray(new[name]) for name in ROW_COLUMNS})
-    return table, content.end is not None or not alive
 
 
 def _open_journal(folder: Path) -> Run:
@@ -109,7 +96,16 @@ def _open_journal(folder: Path) -> Run:
             steps=tuple(protocol["steps"]),
         ),
         instrument=head["instrument"],
-        meta={**head["meta"], "torn_bytes": content.torn_bytes},
+        meta={
+            **head["meta"],
+            "format": JOURNAL_FORMAT,
+            "torn_bytes": content.torn_bytes,
+            "journal_damage": [
+                f"bytes {item.first_byte} to {item.last_byte} of segment {item.segment} are damaged"
+                for item in content.damage
+            ],
+            "missing_rows": content.missing_rows,
+        },
         load_part=lambda name, start, stop: np.ascontiguousarray(rows[name][start:stop]),
-        load_new=partial(_new_rows, folder),
+        load_new=Follower(folder),
     )
