@@ -349,7 +349,6 @@ class JournalWriter:
     def _make_folder(self) -> None:
         try:
             self.folder.mkdir(parents=False)
-            (self.folder / "journal").mkdir()
         except FileExistsError:
             raise FileExists(
                 "a run of this name is or was being recorded here; nothing was written.",
@@ -362,6 +361,8 @@ class JournalWriter:
     def _hold(self) -> None:
         try:
             self._lock = hold_lock(self.folder / "lock")
+            # after the lock: whoever sees the journal finds out whether its writer lives
+            (self.folder / "journal").mkdir(exist_ok=True)
             sync_folder(self.folder)
             sync_folder(self.folder.parent)
         except OSError as error:
