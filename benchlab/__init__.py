@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
     from benchlab.model.run import Run
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "open"]
+__all__ = ["__version__", "open", "open_test"]
 
 
 def open(path: str | PathLike[str]) -> Run:
@@ -28,3 +29,24 @@ def open(path: str | PathLike[str]) -> Run:
     from benchlab.store.reader import open_run
 
     return open_run(path)
+
+
+def open_test(paths: Sequence[str | PathLike[str]], *, same_cell: bool = False) -> Run:
+    """Open several runs of one cell as one test, with time, counts and counters running on.
+
+    Parameters
+    ----------
+    paths
+        In any order; gaps between the runs are events.
+    same_cell : bool
+        Join them although it is not recorded that their cells are the same.
+
+    Raises
+    ------
+    benchlab.errors.UsageError
+        The cells differ, or the runs overlap.
+    benchlab.errors.FileMissing, benchlab.errors.FileNotReadable
+    """
+    from benchlab.store.joined import open_test as open_them
+
+    return open_them(paths, same_cell=same_cell)

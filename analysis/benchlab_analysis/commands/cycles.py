@@ -13,7 +13,9 @@ HELP = "show one row a cycle: capacities, energies, efficiencies, retention"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("file", type=Path, help="NAME.h5, or the run under way")
+    parser.add_argument(
+        "file", type=Path, nargs="+", help="NAME.h5, or the run under way; several runs of a cell"
+    )
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table")
     parser.add_argument(
         "--pairing",
@@ -30,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
     from benchlab_analysis.cycles import cycle_table
     from benchlab_analysis.fade import fade_rate
 
-    table = cycle_table(benchlab.open(args.file), pairing=args.pairing, reference=args.reference)
+    opened = benchlab.open_test(args.file) if len(args.file) > 1 else benchlab.open(args.file[0])
+    table = cycle_table(opened, pairing=args.pairing, reference=args.reference)
     if args.format == "csv":
         _print.write_csv(table, sys.stdout)
         _print.say_provenance(table, sys.stderr)
