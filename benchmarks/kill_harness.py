@@ -207,7 +207,7 @@ def trial(folder: Path, seed: int, counts: Counter[str]) -> None:
         listener.until(b"R", 5.0)
     else:
         listener.until(b"C" if kind > 0.7 else b"E", 5.0)
-        spin(chance.uniform(0, 0.03))
+        spin(chance.uniform(0, 0.08))
     killed = kill(child)
     listener.rest()
     if killed:

@@ -42,7 +42,7 @@ class JournalWriter:
     folder : Path
         ``NAME.run``, created here; it must not exist.
     durable : bool
-        Sync to the disk each second from a thread of its own, in segments reserved ahead, and
+        Sync to the disk each second from a thread, in segments reserved ahead, and
         watch the disk's space. Off for a virtual clock, where the run can simply be made again.
     reserve : int
         Bytes of disk to keep free; where they are touched, `flush` raises once.

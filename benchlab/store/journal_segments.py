@@ -12,12 +12,12 @@ from pathlib import Path
 
 from benchlab.platform import preallocate, sync_data, sync_folder, write_at
 from benchlab.store.journal_frame import SEGMENT, pack_segment, segment_path
+from benchlab.store.sync_thread import keep, let_go
 
 __all__ = ["SEGMENT_BYTES", "SegmentFiles"]
 
 SEGMENT_BYTES = 8 << 20
 KEPT_SEGMENTS = 256
-SYNC_SECOND = 1.0
 SYNC_FAILURES = 3
 _COPY = 1 << 20
 
@@ -32,7 +32,7 @@ class _Segment:
 
 
 class SegmentFiles:
-    """Writes whole frames into segments and syncs them each second from a thread of its own.
+    """Writes whole frames into segments and syncs them each second from a thread.
 
     Parameters
     ----------
@@ -81,14 +81,13 @@ class SegmentFiles:
         self._unsynced: list[bytes] = []
         self._failures = 0
         self._again = False
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._attended = threading.Lock()
+        self._closed = False
 
     def start(self) -> None:
-        """Start the thread, where the journal is durable."""
+        """Have the thread sync, where the journal is durable."""
         if self._durable:
-            self._thread = threading.Thread(target=self._each_second, daemon=True)
-            self._thread.start()
+            keep(self, self._folder)
 
     def write(self, frames: list[bytes], number: int) -> int:
         """Hand frames to the system, as many as the segment takes; return how many.
@@ -179,11 +178,10 @@ class SegmentFiles:
         return oldest
 
     def close(self) -> None:
-        """Stop the thread and let go of the files, without another write."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        """Leave the thread and let go of the files, without another write."""
+        let_go(self)
+        with self._attended:
+            self._closed = True
         self._drop_spare()
         for segment in (*self._kept, self._segment):
             if segment is not None:
@@ -277,8 +275,11 @@ class SegmentFiles:
         os.close(segment.file)
         segment.file, segment.reserved = copy.file, copy.reserved
 
-    def _each_second(self) -> None:
-        while not self._stop.wait(SYNC_SECOND):
+    def each_second(self) -> None:
+        """Sync, make the next segment, look; called from the thread."""
+        with self._attended:
+            if self._closed:
+                return
             try:
                 self.sync()
             except OSError:
