@@ -78,8 +78,8 @@ def _closed_run(path: Path, file: Any) -> Run:
         row_count=int(file.attrs["rows"]),
         load_column=partial(_load_column, path),
         load_part=partial(_load_part, path),
-        steps=_load_table(file["steps"], STEP_COLUMNS),
-        events=LazyTable(partial(_load_events, path)),
+        steps=LazyTable(partial(_load_group, path, "steps", STEP_COLUMNS)),
+        events=LazyTable(partial(_load_group, path, "events", EVENT_COLUMNS)),
         cell=json.loads(documents["cell"]),
         protocol=ProtocolRecord(
             name=str(file.attrs["protocol_name"]),
@@ -106,28 +106,35 @@ def _row_order(name: str) -> tuple[int, str]:
 def _load_table(group: Any, names: tuple[str, ...]) -> Table:
     return Table(
         {
-            name: _load_values(group[name])
+            name: _load_values(group, name)
             for name in sorted(group, key=lambda n: names.index(n) if n in names else len(names))
         }
     )
 
 
-def _load_values(dataset: Any) -> npt.NDArray[Any]:
+def _load_values(group: Any, name: str) -> npt.NDArray[Any]:
+    # the step table has thirty short columns: h5py's own layer costs more than their data
+    dataset = h5py.h5d.open(group.id, name.encode())
     text = h5py.check_string_dtype(dataset.dtype)
-    values: npt.NDArray[Any] = dataset[:] if text is None or text.length else dataset.asstr()[:]
-    if text is not None and text.length:
-        # a column of words repeats a few of them: each is decoded once
-        found = values.tolist()
-        words = {word: word.decode("utf-8") for word in set(found)}
-        decoded = np.empty(len(found), dtype=object)
-        decoded[:] = [words[word] for word in found]
-        return decoded
-    return values
+    if text is not None and not text.length:
+        long_texts: npt.NDArray[Any] = group[name].asstr()[:]
+        return long_texts
+    values: npt.NDArray[Any] = np.empty(dataset.shape, dataset.dtype)
+    if values.size:
+        dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    if text is None:
+        return values
+    # a column of words repeats a few of them: each is decoded once
+    found = values.tolist()
+    words = {word: word.decode("utf-8") for word in set(found)}
+    decoded = np.empty(len(found), dtype=object)
+    decoded[:] = [words[word] for word in found]
+    return decoded
 
 
-def _load_events(path: Path) -> Table:
-    with _reading(path, "the events") as file:
-        return _load_table(file["events"], EVENT_COLUMNS)
+def _load_group(path: Path, name: str, names: tuple[str, ...]) -> Table:
+    with _reading(path, f"the {name}") as file:
+        return _load_table(file[name], names)
 
 
 def _load_column(path: Path, name: str) -> npt.NDArray[Any]:

@@ -75,8 +75,8 @@ class StoredCurve:
         self._name = name
         self._unit = unit_second
         self._fine, self._coarse = run.overview_blocks
-        last = float(run.column("test_time_second", len(run) - 1)[0])
-        self.ends = (float(self._top[0][0, 0]) / unit_second, last / unit_second)
+        time = self._top[0]
+        self.ends = (float(time[0, 0]) / unit_second, float(time[-1, 3]) / unit_second)
 
     @cached_property
     def _top(self) -> tuple[Floats, Floats]:
