@@ -14,17 +14,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from benchlab_drivers.cells import make_cell
-from benchlab_drivers.cells.sources import OPEN, OpenLead, Staircase, current_source, voltage_source
+from benchlab_drivers.cells.sources import OPEN, OpenLead
 from benchlab_drivers.sim._keithley2450_buffers import ELEMENTS, Buffer, written
 from benchlab_drivers.sim._keithley2450_commands import install
 from benchlab_drivers.sim._keithley2450_errors import Errors, gaussians
 from benchlab_drivers.sim._keithley2450_meter import make_reader
+from benchlab_drivers.sim._keithley2450_output import staircase_of
 from benchlab_drivers.sim._keithley2450_settings import (
-    PROTECTIONS,
     SENSE_RANGES,
-    SOURCE_RANGES,
     Settings,
-    range_index,
 )
 from benchlab_drivers.sim.scpi import ScpiError, ScpiInstrument, choice, number, text
 
@@ -223,7 +221,7 @@ class SimulatedKeithley2450(ScpiInstrument):
         s = self.settings
         self._fast.clear()
         four_wire = s.output and s.sense[s.sense_function].four_wire
-        staircase = self._output_on() if s.output else self._output_off()
+        staircase = staircase_of(s, self.errors)
         self.open_leads = staircase is OPEN
         self.lead_ohm = 0.0 if four_wire or self.open_leads else LEAD_OHM
         if self.load is self.cell:
@@ -246,54 +244,6 @@ class SimulatedKeithley2450(ScpiInstrument):
         self._now = self._clock.now
         self.load = self.cell
         self.reconnect()
-
-    def _output_on(self) -> Staircase:
-        s, e = self.settings, self.errors
-        source = s.source[s.function]
-        protection = PROTECTIONS[source.protection]
-        if s.function == "VOLT":
-            level = max(-protection, min(protection, source.level))
-            volts = e.source_voltage[source.range].apply(level)
-            index = range_index(SOURCE_RANGES["CURR"], source.limit)
-            error = e.source_current[index]
-            limits = [
-                abs(error.apply(sign * source.limit)) * gain
-                for sign, gain in zip((1.0, -1.0), e.limit_gain, strict=True)
-            ]
-            sense = s.sense["CURR"]
-            if s.sense_function == "CURR" and not sense.auto:
-                limits = [min(limit, 1.05 * sense.range) for limit in limits]
-            return (limits[0], -limits[1]), (volts,)
-        ampere = e.source_current[source.range].apply(source.level)
-        limit = min(source.limit, protection)
-        index = range_index(SOURCE_RANGES["VOLT"], limit)
-        sense = s.sense["VOLT"]
-        volts = abs(e.source_voltage[index].apply(limit)) * e.limit_gain[0]
-        if s.sense_function == "VOLT" and not sense.auto:
-            volts = min(volts, 1.05 * sense.range)
-        beyond = 1.05 * SOURCE_RANGES["CURR"][source.range].full_scale
-        return current_source(ampere, volts, beyond)
-
-    def _output_off(self) -> Staircase:
-        s = self.settings
-        state = s.source[s.function].off_state
-        if state == "HIMP":
-            return OPEN
-        if state == "GUAR":
-            volts = SOURCE_RANGES["VOLT"][s.source["VOLT"].range].full_scale
-            return current_source(0.0, 0.1 * volts, self._current_range())
-        if state == "ZERO":
-            return voltage_source(0.0, self._current_range())
-        return voltage_source(0.0, 0.1 * self._current_range())
-
-    def _current_range(self) -> float:
-        s = self.settings
-        if s.function == "CURR":
-            return SOURCE_RANGES["CURR"][s.source["CURR"].range].full_scale
-        if not s.sense["CURR"].auto:
-            return s.sense["CURR"].range
-        index = range_index(SOURCE_RANGES["CURR"], s.source["VOLT"].limit)
-        return SOURCE_RANGES["CURR"][index].full_scale
 
     # --- readings -----------------------------------------------------------------------------
 
