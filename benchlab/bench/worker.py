@@ -263,7 +263,8 @@ class RunWorker:
                     self._log.row(reading, 0)
                     recorded = True  # it may be the step's last reading too
                 last_voltage = voltage
-                due += every
+                # a row for a change of voltage must not put the next timed one off any further
+                due = due + every if time >= due else time + every - period / 2.0
                 if due <= time:
                     due = time + every - period / 2.0
             if time >= log.state_due:

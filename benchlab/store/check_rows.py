@@ -54,7 +54,7 @@ class RowScan:
     net_ah, net_wh : ndarray
         Trapezoid of the recorded rows inside each step, without its edges.
     bound_ah, bound_wh : ndarray
-        How far readings between two rows may have moved that, where they lay between the two.
+        How far readings in between may have moved that, had they lain between their two rows.
     wrong_step : ndarray
         Rows inside the step's range that name another step.
     widest : ndarray

@@ -21,6 +21,11 @@ Flags = npt.NDArray[np.bool_]
 
 ROUNDING = 1e-7
 """Share of a step's charge that the order of summing may change."""
+BEYOND = 3.0
+"""Readings that were not recorded may lie beyond their two rows by as much as those differ: noise
+does. The trapezoid is then off by three times what readings between the two could do."""
+NOISE = 1e-6
+"""Share of a charge that the noise of a few rows may make, where the others were not recorded."""
 
 
 def step_findings(run: Run, scan: RowScan, notes: list[str]) -> Iterator[Finding]:
@@ -137,8 +142,8 @@ def charge_table(run: Run, scan: RowScan) -> Table:
 
     The rows are integrated by the trapezoid rule, with the current taken as constant between a
     step's edges and its first and last row: what the counter does with every reading. Where
-    readings were not recorded, each may lie anywhere between its two rows; ``explained`` adds
-    that up. Steps at open circuit are not integrated: NaN.
+    readings were not recorded, each may lie between its two rows or beyond them by as much as
+    they differ; ``explained`` adds that up. Steps at open circuit are not integrated: NaN.
     """
     steps = run.steps
     current, voltage = scan.edges["current_ampere"], scan.edges["voltage_volt"]
@@ -163,7 +168,9 @@ def charge_table(run: Run, scan: RowScan) -> Table:
         columns[f"counted_{name}"] = np.where(skip, np.nan, counted)
         columns[f"recomputed_{name}"] = recomputed
         columns[f"deviation_{name}"] = recomputed - counted
-        columns[f"explained_{name}"] = np.where(whole, 0.0, bound)
+        columns[f"explained_{name}"] = np.where(
+            whole, 0.0, BEYOND * bound + NOISE * np.abs(counted)
+        )
     return Table(columns)
 
 

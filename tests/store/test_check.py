@@ -243,3 +243,29 @@ def test_words_json_and_exit_codes(parts, tmp_path, capsys):
     place = tmp_path / "a.corrections.jsonl"
     place.write_text(place.read_text().replace('"B"', '"C"', 1))
     assert main(["check", str(path)]) == 16
+
+
+LIFE = """\
+name: life
+cell: {type: nmc811_graphite_pouch}
+capacity: {C: 0.2 Ah}
+record: {every: 60 s, or_change: 1 mV}
+steps:
+  - {charge: 1C, to: 4.2 V, then_hold_until: C/20, hold_at_most: 2 h, at_most: 4 h}
+  - {rest: 10 min, output: zero current}
+  - {discharge: 1C, until: 2.8 V, at_most: 2 h}
+"""
+
+
+def test_a_simulated_run_is_clean_from_its_first_row_to_its_last(tmp_path, capsys):
+    (tmp_path / "life.yaml").write_text(LIFE)
+    out = tmp_path / "o.h5"
+    words = ["run", str(tmp_path / "life.yaml"), "--channel", "sim:keithley2450", "--fast"]
+    assert main([*words, "--out", str(out)]) == 0
+    report = check_run(out)
+    assert [str(finding) for finding in report.findings] == []
+    run = benchlab.open(out)
+    charge = slice(0, int(run.steps["last_row"][0]) + 1)
+    apart = np.diff(run["test_time_second"][charge])
+    assert (apart < 30.0).mean() > 0.5, "most rows of the charge are there for a change of voltage"
+    assert apart.max() < 62.0, "and the hold still has its row a minute"
