@@ -28,7 +28,7 @@ from benchlab.model.program import Program
 from benchlab.store.compact import close_run
 from benchlab.store.journal import JournalWriter, run_folder
 from benchlab.store.journal_read import read_journal
-from benchlab.store.recorder import Recorder
+from benchlab.store.recorder import Recorder, close_in_child
 from benchlab.store.space import Space, free_bytes
 
 __all__ = ["RunOptions", "RunResult", "not_proven_off", "run_session"]
@@ -116,7 +116,7 @@ def run_session(
         recorder = None
         try:
             journal.open_record(head)
-            recorder = None if options.fast else Recorder(folder, options.out)
+            recorder = None if options.fast else _start_recorder(folder, options.out, note)
             worker = RunWorker(program, source, clock, journal, seen, watch=watch, edges=truth)
             outcome = _guarded(worker, options.channel, folder)
             told = None
@@ -128,7 +128,10 @@ def run_session(
                     told["settings"] = asdict(spec)
                 journal.close()
                 child, recorder = recorder, None
-                closed = close_run(folder, options.out) if child is None else child.finish()
+                if child is not None:
+                    closed = child.finish()
+                else:
+                    closed = (close_run if options.fast else close_in_child)(folder, options.out)
         finally:
             journal.release()
             if recorder is not None:
@@ -138,6 +141,15 @@ def run_session(
     if told is not None and options.truth is not None:
         _write_truth(options.truth, told)
     return RunResult(outcome, options.out, closed.digest, closed.rows, told)
+
+
+def _start_recorder(folder: Path, out: Path, note: Callable[[str], None]) -> Recorder | None:
+    """Start the recorder; a run does not need it."""
+    try:
+        return Recorder(folder, out)
+    except OSError as error:
+        note(f"there is no live view of this run: its process cannot be started ({error})")
+        return None
 
 
 def _check_space(options: RunOptions) -> None:

@@ -27,7 +27,7 @@ from benchlab.store.space import Space, free_bytes
 __all__ = ["JOURNAL_FORMAT", "ROW", "WAITING_BYTES", "FrameKind", "JournalWriter", "run_folder"]
 
 WAITING_BYTES = 64 << 20
-"""What may wait in memory while the disk takes nothing: about 17 hours of rows at 10 Hz."""
+"""What may wait in memory while the disk takes nothing: half a day of rows at 10 Hz."""
 _ROWS_A_FRAME = 8192 * ROW.size
 
 

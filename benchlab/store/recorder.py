@@ -145,7 +145,7 @@ def _follow_live(folder: Path) -> bool:
     path.unlink(missing_ok=True)
     while True:
         # asked before reading: a writer that is gone by now writes nothing later
-        alive = folder.is_dir() and is_locked(folder / "lock")
+        alive = _alive(folder)
         rows = bytearray()
         ended = False
         for kind, _, _, payload in tail.frames():
@@ -171,12 +171,20 @@ def _follow_live(folder: Path) -> bool:
         _wait(wake)
 
 
+def _alive(folder: Path) -> bool:
+    """Say whether the run's writer is; a folder that is gone has none."""
+    try:
+        return is_locked(folder / "lock")
+    except OSError:
+        return False
+
+
 def _wait_for_end(folder: Path) -> bool:
     """Return once the run has ended, without a live view; say so where only its writer has."""
     wake = _parent_gone()
     tail = JournalTail(folder)
     while True:
-        alive = folder.is_dir() and is_locked(folder / "lock")
+        alive = _alive(folder)
         kinds = {frame.kind for frame in tail.frames()}
         if FrameKind.END in kinds or not folder.is_dir():
             tail.close()
