@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchlab.model.flags import RowFlag
 from benchlab.model.run import Run
 
 __all__ = ["COUNTERS", "RowScan", "scan_rows"]
@@ -174,6 +175,11 @@ def _intervals(
         jumped = (drift > CLOCK_SECOND) & (unix[1:] != 0) & (unix[:-1] != 0)
         scan.clock.add(number[1:][jumped], drift[jumped])
     if len(index[0]):
+        if "flags" in rows:  # what was not believed was not counted
+            counted = rows["flags"] & RowFlag.SUSPECT == 0
+            if not counted.all():
+                rows = {name: values[counted] for name, values in rows.items()}
+                number = number[counted]
         _sums(scan, rows, number, index, fresh=fresh)
 
 

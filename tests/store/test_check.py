@@ -190,6 +190,23 @@ def test_blocks_do_not_matter(parts, tmp_path, monkeypatch):
         np.testing.assert_allclose(parted.steps[name], whole.steps[name], rtol=1e-12)
 
 
+def test_a_reading_that_was_not_believed_is_not_counted_here_either(parts, tmp_path):
+    rows, steps = parts
+    steps[0]["reading_count"] += 1
+    wild = {name: values[99:100].copy() for name, values in rows.items()}
+    wild["test_time_second"] += 0.05
+    wild["current_ampere"] -= 7.0
+    wild["flags"] |= np.uint32(RowFlag.SUSPECT)
+    rows = {name: np.insert(values, 100, wild[name]) for name, values in rows.items()}
+    for step in steps[1:]:
+        step["first_row"] += 1
+    for step in steps:
+        step["last_row"] += 1
+    assert write(tmp_path / "a.h5", rows, steps).findings == []
+    rows["flags"][100] = 0
+    assert kinds(write(tmp_path / "b.h5", rows, steps)) >= {"charge"}
+
+
 def test_steps_without_end_missing_steps_and_time_between_them(parts, tmp_path):
     rows, steps = parts
     steps[3]["end_reason"] = "unfinished"
