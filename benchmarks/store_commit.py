@@ -84,7 +84,8 @@ def commit(folder: Path, ticks: int, channels: int) -> tuple[float, float, float
 def tick(folder: Path, channels: int, ticks: int) -> tuple[float, float, float]:
     """Return CPU seconds of a tick in all, those of the control loop, and the longest stall.
 
-    Many runs, each with its journal. A row and a state each, as a run has them at 1 Hz; the thread that syncs is at work beside.
+    Many runs, each with its journal; a row and a state each, as a run has them at 1 Hz. The
+    thread that syncs is at work beside.
     """
     writers = [
         JournalWriter(folder / f"{k}.run", durable=True, segment_bytes=1 << 18)
@@ -175,8 +176,8 @@ def main() -> int:
         bare = bare_tick(place, 128, 15)
         print(
             f"128 runs at 1 Hz, a journal each, a tick: control loop {1e3 * own:.1f} ms CPU ="
-            f" {100 * own:.2f} % of a core (limit 1 %), longest stall {1e3 * worst:.1f} ms; with the"
-            f" sync thread {100 * spent:.2f} %; bare write + fdatasync of as many files"
+            f" {100 * own:.2f} % of a core (limit 1 %), longest stall {1e3 * worst:.1f} ms; with"
+            f" the sync thread {100 * spent:.2f} %; bare write + fdatasync of as many files"
             f" {100 * bare:.2f} %: ratio {spent / bare:.2f}"
         )
         found = growth(Path(name), words.rows)

@@ -174,3 +174,21 @@ def test_the_command_searches_a_folder_and_tells_each_run(tmp_path, capsys):
     assert main(["recover", str(tmp_path)]) == 0
     with pytest.raises(FileMissing):
         find_runs(tmp_path / "no.h5")
+
+
+def test_a_folder_half_removed_by_a_killed_closing_goes(tmp_path):
+    path = cut_off(tmp_path / "a.h5")
+    recover_run(path)
+    done = tmp_path / "a.run.done" / "journal"
+    done.mkdir(parents=True)
+    (done / "000001.blj").write_bytes(b"what is left")
+    assert find_runs(tmp_path) == [path]
+    assert "removed what a killed closing had left" in recover_run(path).did
+    assert sorted(os.listdir(tmp_path)) == ["a.h5"]
+
+
+def test_a_half_removed_folder_without_its_closed_file_is_kept(tmp_path):
+    done = tmp_path / "a.run.done"
+    done.mkdir()
+    recover_run(tmp_path / "a.h5")
+    assert done.is_dir()
