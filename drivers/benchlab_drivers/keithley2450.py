@@ -35,10 +35,12 @@ from benchlab.errors import (
     GarbledAnswer,
     IdentityError,
     InstrumentRefused,
+    OutputNotProvenOff,
     Unsupported,
 )
 from benchlab.model.flags import RowFlag
 from benchlab_drivers.wire.keithley2450_accuracy import MEASURE_CURRENT, MEASURE_VOLTAGE
+from benchlab_drivers.wire.scpi_line import ScpiLine
 from benchlab_drivers.wire.transport import DirectTransport, Transport, open_transport
 
 __all__ = ["CAPABILITIES", "Keithley2450", "connect", "simulate"]
@@ -50,6 +52,7 @@ OVERFLOW = 9.0e37
 REST_RANGE_AMPERE = 1e-6
 OVERRANGE = 1.05
 SAFE_TRIES = 3
+NPLC = 1.0
 OPEN_FLAG = int(RowFlag.OPEN_CIRCUIT)
 OVERRANGE_FLAG = int(RowFlag.OVERRANGE)
 _new = tuple.__new__
@@ -102,23 +105,67 @@ class Keithley2450:
         self._clock = clock
         self._serial_number = serial_number
         self._state = _State("", False)
+        self._set_values: tuple[tuple[str, float], ...] = ()
         self._range = math.nan
         self._volt_range = 20
         self._query = line.query
+        self._scpi = ScpiLine(line, clock, resource)
 
     def open(self) -> Identity:
-        """Identify, then bring the output to off in high impedance, whatever it was."""
+        """Identify, then bring the output to off in high impedance, whatever it was.
+
+        Every setting that a reading depends on is set, because ``*RST`` cannot be sent and the
+        last program may have left anything.
+        """
         identity = self._identify()
-        for function in ("VOLT", "CURR"):
-            self._set(f":OUTP:{function}:SMOD HIMP", f":OUTP:{function}:SMOD?", "HIMP")
-        self._set(":OUTP OFF", ":OUTP?", "0")
-        self._ask("*CLS;:SYST:CLE;:SYST:ERR:COUN?")
-        self._state = _State("", False)
-        self._set(":FORM:ASC:PREC 10", ":FORM:ASC:PREC?", "10")
+        try:
+            # an error that waits is somebody else's
+            self._scpi.ask("*CLS;:SYST:CLE;:SYST:ERR:COUN?")
+            for function in ("VOLT", "CURR"):
+                self._scpi.set(f":OUTP:{function}:SMOD HIMP", f":OUTP:{function}:SMOD?", "HIMP")
+            self._scpi.set(":OUTP OFF", ":OUTP?", "0")
+            self._state = _State("", False)
+            self._scpi.set(":FORM:DATA ASC", ":FORM:DATA?", "ASC")
+            self._scpi.set(":FORM:ASC:PREC 10", ":FORM:ASC:PREC?", "10")
+            self._scpi.set(":SENS:COUN 1", ":SENS:COUN?", "1")
+            for function, unit in (("VOLT", "VOLT"), ("CURR", "AMP")):
+                sense = f":SENS:{function}"
+                self._scpi.set(f"{sense}:UNIT {unit}", f"{sense}:UNIT?", unit)
+                self._scpi.set(f"{sense}:REL:STAT OFF", f"{sense}:REL:STAT?", "0")
+                self._scpi.set(f"{sense}:AVER OFF", f"{sense}:AVER?", "0")
+                self._scpi.verify(f"{sense}:NPLC {NPLC:g}", (f"{sense}:NPLC?", NPLC))
+        except BenchError as error:
+            proof = self.safe()
+            if not proof.proven:
+                raise OutputNotProvenOff(
+                    f"{error.what} And the output could not be proven off"
+                    f" ({'; '.join(proof.problems)}).",
+                    where=self.resource,
+                    remedy="Switch the instrument off by hand now.",
+                ) from error
+            raise
         return identity
 
+    def recover(self) -> None:
+        """Open the line anew and believe it again only if instrument and output are as they were.
+
+        Raises
+        ------
+        benchlab.errors.LinkError, benchlab.errors.IdentityError
+        benchlab.errors.InstrumentRefused
+            The output is not as it was set.
+        """
+        self.line.open()
+        self._identify()
+        output = self._scpi.ask(":OUTP?")
+        if output != str(int(self._state.on)):
+            raise self._scpi.refusal(":OUTP?", str(int(self._state.on)), output)
+        if self._set_values:
+            query = ";".join(name for name, _ in self._set_values)
+            self._scpi.compare(query, self._scpi.ask(query), self._set_values)
+
     def _identify(self) -> Identity:
-        answer = self._ask("*IDN?")
+        answer = self._scpi.ask("*IDN?")
         parts = [part.strip() for part in answer.split(",")]
         if len(parts) != 4 or "KEITHLEY" not in parts[0].upper() or "2450" not in parts[1]:
             raise IdentityError(
@@ -133,7 +180,7 @@ class Keithley2450:
                 remedy="Check which instrument is wired to this channel.",
             )
         self._serial_number = parts[2]
-        language = self._ask("*LANG?")
+        language = self._scpi.ask("*LANG?")
         if language != "SCPI":
             raise IdentityError(
                 f"the instrument's command set is {language}, not SCPI.",
@@ -149,7 +196,7 @@ class Keithley2450:
         self._zero_current(voltage_high_volt)
         self._output_on()
         reading = self.read()
-        limited = self._ask(":SOUR:CURR:VLIM:TRIP?") == "1"
+        limited = self._scpi.ask(":SOUR:CURR:VLIM:TRIP?") == "1"
         self.apply(Setpoint(Mode.OPEN))
         if limited:
             raise CellCheckError(
@@ -173,16 +220,16 @@ class Keithley2450:
                 remedy="Lower the limit, or use another instrument.",
             )
         self._volt_range = 2 if limits.voltage_high_volt < 2.0 else 20
-        self._set(f":SOUR:VOLT:PROT PROT{level}", ":SOUR:VOLT:PROT?", f"PROT{level}")
+        self._scpi.set(f":SOUR:VOLT:PROT PROT{level}", ":SOUR:VOLT:PROT?", f"PROT{level}")
         for function in ("VOLT", "CURR"):
-            self._set(f":SENS:{function}:RSEN ON", f":SENS:{function}:RSEN?", "1")
+            self._scpi.set(f":SENS:{function}:RSEN ON", f":SENS:{function}:RSEN?", "1")
 
     def apply(self, setpoint: Setpoint) -> Edge:
         """Change the output; the edge is the exchange in which the current changed."""
         if setpoint.mode is Mode.CURRENT and self._state == _State("VOLT", True):
             began = self._drive(setpoint)
             return Edge(*began, *began, self._range)
-        ended = self._exchange(":OUTP OFF;:OUTP?", "0")
+        ended = self._scpi.exchange(":OUTP OFF;:OUTP?", "0")
         self._state = _State(self._state.function, False)
         self._range = math.nan
         if setpoint.mode is Mode.OPEN:
@@ -198,18 +245,18 @@ class Keithley2450:
         """Choose a source function with the output off, measured source value, wired in four."""
         if self._state.function == function:
             return
-        self._set(f":SOUR:FUNC {function};{sense}", ":SOUR:FUNC?", function)
-        self._set(f":SOUR:{function}:READ:BACK ON", f":SOUR:{function}:READ:BACK?", "1")
-        self._set(f":OUTP:{function}:SMOD HIMP", f":OUTP:{function}:SMOD?", "HIMP")
+        self._scpi.set(f":SOUR:FUNC {function};{sense}", ":SOUR:FUNC?", function)
+        self._scpi.set(f":SOUR:{function}:READ:BACK ON", f":SOUR:{function}:READ:BACK?", "1")
+        self._scpi.set(f":OUTP:{function}:SMOD HIMP", f":OUTP:{function}:SMOD?", "HIMP")
         self._state = _State(function, False)
 
     def _zero_current(self, voltage_volt: float) -> None:
         self._configure("CURR", ':SENS:FUNC "VOLT"')
-        self._verify(
+        self._set_values = ((":SOUR:CURR?", 0.0), (":SOUR:CURR:VLIM?", voltage_volt))
+        self._scpi.verify(
             f":SENS:VOLT:RANG {self._volt_range};:SOUR:CURR:RANG {REST_RANGE_AMPERE:g}"
             f";:SOUR:CURR 0;:SOUR:CURR:VLIM {voltage_volt:.6g}",
-            (":SOUR:CURR?", 0.0),
-            (":SOUR:CURR:VLIM?", voltage_volt),
+            *self._set_values,
         )
         self._range = REST_RANGE_AMPERE
 
@@ -227,17 +274,20 @@ class Keithley2450:
         limit, reach = f":SOUR:VOLT:ILIM {ampere:.9g}", f":SENS:CURR:RANG {chosen:g}"
         rising = not chosen < self._range
         order = f"{reach};{limit}" if rising else f"{limit};{reach}"
-        edge = self._verify(
-            f"{order};:SOUR:VOLT:RANG {self._volt_range};:SOUR:VOLT {setpoint.voltage_volt:.9g}",
+        self._set_values = (
             (":SOUR:VOLT:ILIM?", ampere),
             (":SENS:CURR:RANG?", chosen),
             (":SOUR:VOLT?", setpoint.voltage_volt),
+        )
+        edge = self._scpi.verify(
+            f"{order};:SOUR:VOLT:RANG {self._volt_range};:SOUR:VOLT {setpoint.voltage_volt:.9g}",
+            *self._set_values,
         )
         self._range = chosen
         return edge
 
     def _output_on(self) -> tuple[float, float]:
-        edge = self._exchange(":OUTP ON;:OUTP?", "1")
+        edge = self._scpi.exchange(":OUTP ON;:OUTP?", "1")
         self._state = _State(self._state.function, True)
         return edge
 
@@ -286,76 +336,22 @@ class Keithley2450:
                     self.line.open()
                     self._identify()
                 for function in ("VOLT", "CURR"):
-                    self._ask(f":OUTP:{function}:SMOD HIMP;:OUTP:{function}:SMOD?")
-                answer = self._ask(":OUTP OFF;:OUTP?")
-                modes = {self._ask(f":OUTP:{f}:SMOD?") for f in ("VOLT", "CURR")}
+                    self._scpi.ask(f":OUTP:{function}:SMOD HIMP;:OUTP:{function}:SMOD?")
+                answer = self._scpi.ask(":OUTP OFF;:OUTP?")
+                modes = {self._scpi.ask(f":OUTP:{f}:SMOD?") for f in ("VOLT", "CURR")}
                 if answer == "0" and modes == {"HIMP"}:
                     self._state = _State(self._state.function, False)
                     return OffProof(
                         True, "OUTP? reads 0 with the relay open (HIMP)", tuple(problems)
                     )
                 problems.append(f"OUTP? reads {answer!r}, off state {sorted(modes)}")
-            except BenchError as error:
+            except (BenchError, OSError) as error:
                 problems.append(str(error))
         return OffProof(False, "no answer proved the output off", tuple(problems))
 
     def close(self) -> None:
         """Release the line."""
         self.line.close()
-
-    def _ask(self, request: str) -> str:
-        answer = self._query(request.encode() + b"\n").strip()
-        return answer.decode("ascii", errors="replace")
-
-    def _exchange(self, request: str, expected: str) -> tuple[float, float]:
-        """Send a change with its query; return the middle of the exchange and its half-width."""
-        requested = self._clock.now
-        answer = self._ask(request)
-        replied = self._clock.now
-        if answer != expected:
-            raise self._refusal(request, expected, answer)
-        self._refuse_errors(request)
-        return (requested + replied) / 2.0, (replied - requested) / 2.0
-
-    def _set(self, command: str, query: str, expected: str) -> None:
-        self._exchange(f"{command};{query}", expected)
-
-    def _verify(self, commands: str, *expected: tuple[str, float]) -> tuple[float, float]:
-        """Send commands and read their values back in the same line."""
-        request = ";".join([commands, *(query for query, _ in expected)])
-        requested = self._clock.now
-        answer = self._ask(request)
-        replied = self._clock.now
-        try:
-            values = [float(part) for part in answer.split(";")]
-        except ValueError:
-            raise GarbledAnswer(request.encode(), answer.encode(), where=self.resource) from None
-        wanted = [value for _, value in expected]
-        same = len(values) == len(wanted) and all(
-            math.isclose(got, value, rel_tol=1e-5, abs_tol=1e-9)
-            for got, value in zip(values, wanted, strict=True)
-        )
-        if not same:
-            raise self._refusal(request, ";".join(f"{value:g}" for value in wanted), answer)
-        self._refuse_errors(request)
-        return (requested + replied) / 2.0, (replied - requested) / 2.0
-
-    def _refuse_errors(self, request: str) -> None:
-        count = self._ask(":SYST:ERR:COUN?")
-        if count != "0":
-            error = self._ask(":SYST:ERR?")
-            raise InstrumentRefused(
-                f"the instrument refused {request!r}: {error}.",
-                where=self.resource,
-                remedy="The value may be outside its ranges; nothing further was sent.",
-            )
-
-    def _refusal(self, request: str, expected: str, answer: str) -> InstrumentRefused:
-        return InstrumentRefused(
-            f"after {request!r} the instrument reads back {answer!r}, not {expected!r}.",
-            where=self.resource,
-            remedy="Look at its display; another program or a front-panel lock may interfere.",
-        )
 
 
 def connect(resource: str, clock: Clock) -> Source:

@@ -13,6 +13,7 @@ from benchlab.errors import (
     IdentityError,
     InstrumentRefused,
     LinkTimeout,
+    OutputNotProvenOff,
     Unsupported,
 )
 from benchlab.model.flags import RowFlag
@@ -61,18 +62,28 @@ def driver():
         assert not line.pairs, f"never sent: {list(line.pairs)}"
 
 
+def sets(command, query, answer):
+    return [(f"{command};{query}\n".encode(), answer), NO_ERROR]
+
+
 OPEN = [
     (b"*IDN?\n", IDN),
     (b"*LANG?\n", b"SCPI"),
-    (b":OUTP:VOLT:SMOD HIMP;:OUTP:VOLT:SMOD?\n", b"HIMP"),
-    NO_ERROR,
-    (b":OUTP:CURR:SMOD HIMP;:OUTP:CURR:SMOD?\n", b"HIMP"),
-    NO_ERROR,
-    (b":OUTP OFF;:OUTP?\n", b"0"),
-    NO_ERROR,
     (b"*CLS;:SYST:CLE;:SYST:ERR:COUN?\n", b"0"),
-    (b":FORM:ASC:PREC 10;:FORM:ASC:PREC?\n", b"10"),
-    NO_ERROR,
+    *sets(":OUTP:VOLT:SMOD HIMP", ":OUTP:VOLT:SMOD?", b"HIMP"),
+    *sets(":OUTP:CURR:SMOD HIMP", ":OUTP:CURR:SMOD?", b"HIMP"),
+    *sets(":OUTP OFF", ":OUTP?", b"0"),
+    *sets(":FORM:DATA ASC", ":FORM:DATA?", b"ASC"),
+    *sets(":FORM:ASC:PREC 10", ":FORM:ASC:PREC?", b"10"),
+    *sets(":SENS:COUN 1", ":SENS:COUN?", b"1"),
+    *sets(":SENS:VOLT:UNIT VOLT", ":SENS:VOLT:UNIT?", b"VOLT"),
+    *sets(":SENS:VOLT:REL:STAT OFF", ":SENS:VOLT:REL:STAT?", b"0"),
+    *sets(":SENS:VOLT:AVER OFF", ":SENS:VOLT:AVER?", b"0"),
+    *sets(":SENS:VOLT:NPLC 1", ":SENS:VOLT:NPLC?", b"1.000000E+00"),
+    *sets(":SENS:CURR:UNIT AMP", ":SENS:CURR:UNIT?", b"AMP"),
+    *sets(":SENS:CURR:REL:STAT OFF", ":SENS:CURR:REL:STAT?", b"0"),
+    *sets(":SENS:CURR:AVER OFF", ":SENS:CURR:AVER?", b"0"),
+    *sets(":SENS:CURR:NPLC 1", ":SENS:CURR:NPLC?", b"1.000000E+00"),
 ]
 
 
@@ -95,6 +106,38 @@ def test_open_makes_high_impedance_before_off_and_never_resets(driver):
 def test_a_stranger_is_sent_nothing_but_the_question(driver, answer):
     with pytest.raises(IdentityError):
         driver((b"*IDN?\n", answer)).open()
+
+
+def test_a_setting_that_is_refused_ends_in_an_output_proven_off(driver):
+    pairs = [*OPEN[:9], (OPEN[9][0], b"REAL"), *OFF]
+    with pytest.raises(InstrumentRefused, match="REAL"):
+        driver(*pairs).open()
+
+
+def test_an_output_that_cannot_be_switched_off_at_the_start_outweighs_why(driver):
+    late = LinkTimeout("no answer")
+    with pytest.raises(OutputNotProvenOff, match="by hand"):
+        driver(
+            *OPEN[:3], (OPEN[3][0], late), *[(OFF[0][0], late)], *[(b"*IDN?\n", late)] * 2
+        ).open()
+
+
+def test_recovery_believes_a_line_only_if_instrument_and_output_are_as_they_were(driver):
+    idn = [(b"*IDN?\n", IDN), (b"*LANG?\n", b"SCPI")]
+    made = driver(*idn, (b":OUTP?\n", b"1"), function="VOLT", on=True)
+    made.recover()
+    with pytest.raises(InstrumentRefused):
+        driver(*idn, (b":OUTP?\n", b"0"), function="VOLT", on=True).recover()
+    request, answer = CHARGE[0]
+    query = request[request.index(b";:SOUR:VOLT:ILIM?") + 1 :]
+    for reads, fits in ((answer, True), (answer.replace(b"4.2", b"4.1"), False)):
+        made = driver(*CHARGE, *idn, (b":OUTP?\n", b"1"), (query, reads), function="VOLT", on=True)
+        made.apply(Setpoint(Mode.CURRENT, 0.1, 4.2))
+        if fits:
+            made.recover()
+        else:
+            with pytest.raises(InstrumentRefused):
+                made.recover()
 
 
 def test_another_command_set_is_refused(driver):

@@ -200,6 +200,23 @@ def _sense(k: SimulatedKeithley2450, function: str) -> None:
     def average_type(args: list[str]) -> None:
         mine().average_type = choice(args, ("REPeat", "MOVing"))
 
+    natural = {"VOLT": "VOLT", "CURR": "AMP"}.get(function, "OHM")
+
+    def unit(args: list[str]) -> None:
+        chosen = choice(args, ("VOLT", "AMP", "OHM", "WATT"))
+        if chosen in ("VOLT", "AMP") and chosen != natural:
+            raise BAD_VALUE
+        mine().unit = chosen
+
+    def relative(args: list[str]) -> None:
+        mine().relative = number(args, low=-210.0, high=210.0, default=0.0)
+
+    def relative_on(args: list[str]) -> None:
+        mine().relative_on = boolean(args)
+
+    k.add(f"{root}:UNIT", set=unit, query=lambda a: mine().unit or natural)
+    k.add(f"{root}:RELative", set=relative, query=lambda a: _text(mine().relative))
+    k.add(f"{root}:RELative:STATe", set=relative_on, query=lambda a: _flag(mine().relative_on))
     k.add(f"{root}:RANGe[:UPPer]", set=set_range, query=lambda a: _text(k.sense_range(function)))
     k.add(f"{root}:RANGe:AUTO", set=auto, query=lambda a: _flag(mine().auto))
     k.add(f"{root}:NPLCycles", set=cycles, query=lambda a: _text(mine().nplc))

@@ -63,7 +63,10 @@ def make_reader(k: SimulatedKeithley2450, buffer: Buffer, elements: tuple[str, .
     source = s.source[s.function]
     sense_v, sense_i = s.sense["VOLT"], s.sense["CURR"]
     kind = s.sense_function
-    current = kind == "CURR"
+    unit = s.sense[kind].unit
+    current = kind == "CURR" and unit in ("", "AMP")
+    voltage = kind == "VOLT" and unit in ("", "VOLT")
+    shift = s.sense[kind].relative if s.sense[kind].relative_on else 0.0
     voltage_source = s.function == "VOLT"
     facts = Facts(
         UNITS[kind],
@@ -120,10 +123,13 @@ def make_reader(k: SimulatedKeithley2450, buffer: Buffer, elements: tuple[str, .
             ampere = (ampere + i_scatter * gauss() + ROUND - ROUND) * i_step
         if current:
             reading = ampere
-        elif kind == "VOLT":
+        elif voltage:
             reading = volts
+        elif unit == "WATT":
+            reading = volts * ampere
         else:
             reading = volts / ampere if ampere else OVERFLOW
+        reading -= shift
         value = (volts if voltage_source else ampere) if readback else level
         store((second, value, reading, cell.held, facts))
         if shape == 0:

@@ -71,6 +71,9 @@ class Sense:
     average: bool = False
     average_count: int = 10
     average_type: str = "REP"
+    unit: str = ""
+    relative: float = 0.0
+    relative_on: bool = False
 
 
 @dataclass

@@ -105,7 +105,7 @@ class SocketTransport:
             raise LinkLost(
                 "the line is not to be trusted since its last failure.",
                 where=self.where,
-                remedy="It is opened and identified anew before the next request.",
+                remedy="It must be opened and the instrument identified anew first.",
             )
         self._trusted = False
         answer = b""
@@ -113,7 +113,7 @@ class SocketTransport:
             self._refuse_waiting_bytes(line, request)
             self._send(line, request)
             answer = self._receive(line, request)
-        except (ConnectionError, BrokenPipeError) as error:
+        except OSError as error:
             raise LinkLost(
                 f"the connection broke ({error.strerror or error}).",
                 where=self.where,
@@ -174,7 +174,7 @@ class SocketTransport:
             raise LinkTimeout(
                 f"no answer to {request!r} within {self._timeout:g} s.",
                 where=self.where,
-                remedy="The line is opened and identified anew before anything is believed.",
+                remedy="Nothing that comes over this line is believed until it was opened anew.",
             )
         lines: list[socket.socket] = [line]
         wait = min(left, SLICE_SECOND)
