@@ -1,7 +1,7 @@
 """Curves over time; the only file that sets the plot library's curve options.
 
 The library's own downsampling, clipping and automatic x range are never used: they drop the
-newest samples and take x for evenly spaced. `benchlab.store.decimate` chooses what is drawn.
+newest samples and take x for evenly spaced. `benchlab.store` chooses what is drawn.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 
-from benchlab.store.decimate import Decimator
+from benchlab.errors import FileNotReadable
+from benchlab.store.overview_read import Curve
 
 __all__ = ["TimeCurve"]
 
@@ -32,7 +33,7 @@ class TimeCurve:
 
     def __init__(self, plot: pg.PlotItem, colour: str) -> None:
         self._plot = plot
-        self._samples: Decimator | None = None
+        self._shown: Curve | None = None
         self._curve = pg.PlotCurveItem(
             pen=pg.mkPen(colour, width=1), connect="finite", antialias=True
         )
@@ -41,21 +42,23 @@ class TimeCurve:
         view.sigXRangeChanged.connect(self.refresh)
         view.sigResized.connect(self.refresh)
 
-    def show_samples(self, samples: Decimator) -> None:
-        """Show other samples."""
-        self._samples = samples
+    def show_curve(self, curve: Curve) -> None:
+        """Show another curve."""
+        self._shown = curve
         self.refresh()
 
     def refresh(self, *_: object) -> None:
         """Draw what the present view can show."""
-        if self._samples is None:
+        if self._shown is None:
             return
         view = self._plot.getViewBox()
         low, high = view.viewRange()[0]
         widget = self._plot.getViewWidget()
         scale = widget.devicePixelRatioF() if widget is not None else 1.0
-        chosen = self._samples.view(low, high, max(math.ceil(view.width() * scale), 1))
-        x, y = self._samples.x[chosen], self._samples.y[chosen]
+        try:
+            x, y = self._shown.points(low, high, max(math.ceil(view.width() * scale), 1))
+        except FileNotReadable:
+            return  # the file went away: what is drawn stays, and opening it again says why
         self._curve.setData(x, y)
         inside = y[(x >= low) & (x <= high)]
         self._fit_y(inside if np.isfinite(inside).any() else y)

@@ -39,11 +39,10 @@ class TimePlots:
         self._upper.setLabel("left", view.voltage.label)
         self._lower.setLabel("left", view.current.label)
         self._lower.setLabel("bottom", view.time_label)
-        time = view.voltage.samples.x
-        self._ends = (float(time[0]), float(time[-1])) if time.size else (0.0, 1.0)
+        self._ends = view.voltage.curve.ends
         self.show_all()
-        self.voltage.show_samples(view.voltage.samples)
-        self.current.show_samples(view.current.samples)
+        self.voltage.show_curve(view.voltage.curve)
+        self.current.show_curve(view.current.curve)
 
     def show_all(self) -> None:
         """Show the whole run."""

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 import benchlab
 from benchlab.errors import BenchError
 from benchlab.model.columns import COLUMNS
 from benchlab.model.run import Run
-from benchlab.store.decimate import Decimator
+from benchlab.store.overview_read import Curve, MemoryCurve, StoredCurve
 from benchlab_gui.presenters.cycles_view import CyclesView, cycles_view
 from benchlab_gui.theme.tokens import Tone
 
@@ -36,7 +35,7 @@ class Series:
     """One curve over time, ready to be drawn at any zoom."""
 
     label: str
-    samples: Decimator
+    curve: Curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def load(path: str) -> RunView:
             f"the run has no column {' and no '.join(missing)}; nothing can be shown.",
             where=str(run.path),
         )
-    time, time_label, notes = _time(run)
+    curves, time_label, notes = _curves(run, ("voltage_volt", "current_ampere"))
     cycles = cycles_view(run)
     tone, state = STATES.get(run.state, (Tone.ATTENTION, run.state))
     return RunView(
@@ -88,8 +87,8 @@ def load(path: str) -> RunView:
         state=state,
         summary=_summary(run, cycles.table.rows),
         time_label=time_label,
-        voltage=Series(COLUMNS["voltage_volt"].label, Decimator(time, run["voltage_volt"])),
-        current=Series(COLUMNS["current_ampere"].label, Decimator(time, run["current_ampere"])),
+        voltage=Series(COLUMNS["voltage_volt"].label, curves[0]),
+        current=Series(COLUMNS["current_ampere"].label, curves[1]),
         cycles=cycles,
         notes=notes,
     )
@@ -105,18 +104,31 @@ def sentence(error: Exception) -> str:
     )
 
 
-def _time(run: Run) -> tuple[npt.NDArray[np.float64], str, tuple[str, ...]]:
-    """Return test time in a fitting unit; where it falls, the row number stands in for it."""
+def _curves(run: Run, names: tuple[str, ...]) -> tuple[tuple[Curve, ...], str, tuple[str, ...]]:
+    """Return curves over test time in a fitting unit; over row numbers where the time falls.
+
+    Where the file has an overview, no row is read.
+    """
+    if set(names) <= set(run.overview_columns):
+        low, high = StoredCurve(run, names[0]).ends
+        size, label = _unit(high - low)
+        return tuple(StoredCurve(run, name, size) for name in names), label, ()
     name = "test_time_second"
     seconds = run[name] if name in run else np.array([np.nan])
     if not np.isfinite(seconds).all() or (np.diff(seconds) < 0).any():
         note = "The test time of this run is missing or falls; the curves stand over row numbers."
-        return np.arange(len(run), dtype=float), "Row / 1", (note,)
-    span = float(seconds[-1] - seconds[0]) if seconds.size else 0.0
+        rows = np.arange(len(run), dtype=float)
+        return tuple(MemoryCurve(rows, run[n]) for n in names), "Row / 1", (note,)
+    size, label = _unit(float(seconds[-1] - seconds[0]) if seconds.size else 0.0)
+    time = seconds / size if size != 1.0 else seconds
+    return tuple(MemoryCurve(time, run[n]) for n in names), label, ()
+
+
+def _unit(span: float) -> tuple[float, str]:
     for least, size, unit in TIME_UNITS:
         if span >= least:
-            return seconds / size, f"Test Time / {unit}", ()
-    return seconds, COLUMNS[name].label, ()
+            return size, f"Test Time / {unit}"
+    return 1.0, COLUMNS["test_time_second"].label
 
 
 def _summary(run: Run, cycles: int) -> str:
