@@ -129,7 +129,9 @@ class Guard:
         charge : float
             Net charge of the step so far, Ah.
         """
-        self._heard = time
+        quiet, self._heard = time - self._heard, time
+        if quiet > self._silence:
+            return Trip(f"no reading for {quiet:.1f} s", "bench")
         if (
             self._low <= voltage <= self._high
             and self._bottom <= current <= self._top
@@ -148,9 +150,12 @@ class Guard:
                 self._last = flowing
                 self._suspect = ""
                 return None
+            what = (
+                "contact lost" if flowing > -self._least_current / 10.0 else "the wrong way round"
+            )
             return self._confirm(
-                f"contact lost: {current:g} A flow at {voltage:g} V where"
-                f" {2 * self._least_current:g} A were set",
+                f"{what}: {current:g} A flow at {voltage:g} V where"
+                f" {2 * self._sign * self._least_current:g} A were set",
                 "bench",
             )
         if self._open and voltage != voltage:
@@ -171,10 +176,10 @@ class Guard:
         if abs(voltage - self._bound) > NEAR_VOLT:
             return True
         # at its bound a connected cell's current falls slowly; an open lead's is gone at once
-        least = max(RAIL_FRACTION * self._least_current / CONTACT_FRACTION, 0.1 * self._cutoff)
+        least = max(RAIL_FRACTION * self._least_current / CONTACT_FRACTION, self._cutoff)
         if not self._hold:
-            return flowing < least
-        return flowing < 0.1 * self._cutoff and self._last > self._cutoff
+            return flowing < 0.1 * least
+        return flowing < -least or (flowing < 0.1 * least and self._last > least)
 
     def _judge(self, voltage: float, current: float, charge: float) -> Suspect | Trip:
         limits = self._limits

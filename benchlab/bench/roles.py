@@ -199,6 +199,15 @@ class Source(Protocol):
     def read(self) -> Reading:
         """Measure once."""
 
+    def recover(self) -> None:
+        """Trust the line again after a failure: open it anew, the same instrument, output as set.
+
+        Raises
+        ------
+        benchlab.errors.BenchError
+            It cannot be trusted.
+        """
+
     def safe(self) -> OffProof:
         """Switch off and prove it; idempotent, never raises."""
 

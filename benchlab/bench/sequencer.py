@@ -37,6 +37,7 @@ class End(StrEnum):
     HOLD_TIME = "hold_at_most"
     AT_MOST = "at_most"
     ALREADY_MET = "already_met"
+    VOLTAGE_LIMIT = "voltage_limit"
 
 
 OWN_ENDS = frozenset({End.VOLTAGE, End.CURRENT, End.CAPACITY, End.TIME, End.ALREADY_MET})
@@ -65,6 +66,8 @@ class Sequencer:
         As in the columns of the same name.
     wake : float
         Clock seconds at which the step ends by time if nothing ends it before.
+    time_end : End
+        What ends it then.
     look : float
         Clock seconds of a reading wanted before the next control period: where the voltage should
         reach the step's end or its hold, and while the current of a hold falls by more than half
@@ -84,6 +87,7 @@ class Sequencer:
         self.in_hold = False
         self._period = program.period_second
         self._target = math.nan
+        self._bound = math.nan
         self._last_time = math.nan
         self._last_voltage = math.nan
         self._began = math.nan
@@ -95,7 +99,7 @@ class Sequencer:
         self._readings = 0
         self._margin = 0.0
         self._short_steps = 0
-        self._time_end = End.TIME
+        self.time_end = End.TIME
 
     def advance(self) -> StepPlan | None:
         """Go to the next step and count it; None when the program is done."""
@@ -128,13 +132,15 @@ class Sequencer:
             counting.counted = True
             self.cycle_count += 1
 
-    def begin(self, began: float, sign: int, margin_volt: float) -> None:
+    def begin(self, began: float, sign: int, margin_volt: float, bound_volt: float) -> None:
         """Begin the step that `advance` returned, at the instant the output was set.
 
         Parameters
         ----------
         margin_volt : float
             How far beyond a voltage end the instrument's own limit lies.
+        bound_volt : float
+            Where that limit lies: the voltage at which the current no longer flows as set.
         """
         plan = self.plan
         self.sign = sign
@@ -143,6 +149,7 @@ class Sequencer:
         self._hold_began = math.nan
         self.in_hold = False
         self.look = math.inf
+        self._bound = bound_volt
         self._target = plan.hold_volt if plan.has_hold else plan.end_volt
         self._last_time = self._last_voltage = math.nan
         self._plateau = 0.0
@@ -150,7 +157,7 @@ class Sequencer:
         self._suspect = False
         own, bound = began + plan.end_time_second, began + plan.at_most_second
         self.wake = min(own, bound)
-        self._time_end = End.TIME if own <= bound else End.AT_MOST
+        self.time_end = End.TIME if own <= bound else End.AT_MOST
 
     def reading(self, time: float, voltage: float, current: float, charge: float) -> End | None:
         """Judge a reading of the step under way; None: it goes on.
@@ -167,7 +174,8 @@ class Sequencer:
         flowing = current * sign
         self._readings += 1
         if self.in_hold:
-            if flowing <= plan.cutoff_ampere and time - self._hold_began >= CUTOFF_SETTLE_SECOND:
+            settled = time - self._hold_began >= CUTOFF_SETTLE_SECOND
+            if settled and -plan.cutoff_ampere <= flowing <= plan.cutoff_ampere:
                 self._below += 1
                 if self._below >= CUTOFF_READINGS:
                     return End.CURRENT
@@ -198,8 +206,21 @@ class Sequencer:
                 self._suspect = True
                 return End.CONFIRM
             self._suspect = False
-        if charge * sign >= plan.end_charge_ah:
-            return End.CAPACITY
+        else:
+            at_bound = (self._bound - voltage) * sign <= self._margin
+            if at_bound and flowing < 0.9 * abs(plan.current_ampere):
+                if self._suspect:
+                    return End.VOLTAGE_LIMIT
+                self._suspect = True
+                return End.CONFIRM
+            self._suspect = False
+        if plan.end_charge_ah < math.inf:
+            left = plan.end_charge_ah - charge * sign
+            if left <= 0.0:
+                return End.CAPACITY
+            if left < flowing * self._period / 3600.0:
+                self.look = time + left / flowing * 3600.0
+                return None
         gap = (self._target - voltage) * sign
         if gap < LOOK_VOLT and not self.in_hold:
             self._predict(time, voltage, gap)
@@ -216,7 +237,7 @@ class Sequencer:
 
     def tick(self, now: float) -> End | None:
         """Say whether the step's time is over."""
-        return self._time_end if now >= self.wake else None
+        return self.time_end if now >= self.wake else None
 
     def _enter_hold(self, time: float, flowing: float) -> End:
         self.in_hold = True
@@ -228,7 +249,7 @@ class Sequencer:
         ends = time + plan.hold_end_second
         if ends < self.wake:
             self.wake = ends
-            self._time_end = End.TIME if plan.hold_own_end else End.HOLD_TIME
+            self.time_end = End.TIME if plan.hold_own_end else End.HOLD_TIME
         return End.TRANSITION
 
     def ended(self, end: End, at: float) -> bool:

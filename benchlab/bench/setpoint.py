@@ -8,7 +8,7 @@ from benchlab.bench.roles import Mode, Setpoint
 from benchlab.model.limits import RunLimits
 from benchlab.model.program import StepPlan
 
-__all__ = ["setpoint_for"]
+__all__ = ["is_beyond", "setpoint_for"]
 
 
 def setpoint_for(
@@ -43,3 +43,14 @@ def setpoint_for(
         return Setpoint(Mode.CURRENT, current, edge - sign * margin_volt), sign
     bound = plan.end_volt + sign * margin_volt
     return Setpoint(Mode.CURRENT, current, min(bound, edge) if sign > 0 else max(bound, edge)), sign
+
+
+def is_beyond(plan: StepPlan, voltage: float, margin_volt: float) -> bool:
+    """Say whether a voltage is past what the step is to reach; never for a hold of its own.
+
+    A voltage source would drive the current the wrong way round there. Under load a cell may only
+    seem to be beyond: a look at 0 A tells.
+    """
+    if plan.has_hold:
+        return (voltage - plan.hold_volt) * plan.direction > margin_volt
+    return (voltage - plan.end_volt) * plan.direction >= 0.0 if plan.direction else False

@@ -16,8 +16,9 @@ from benchlab.bench.outcome import Outcome, Progress
 from benchlab.bench.roles import Edge, Mode, OffProof, Reading, Setpoint, Source
 from benchlab.bench.run_log import RunLog
 from benchlab.bench.sequencer import OWN_ENDS, End, Sequencer
-from benchlab.bench.setpoint import setpoint_for
+from benchlab.bench.setpoint import is_beyond, setpoint_for
 from benchlab.bench.sink import Sink
+from benchlab.bench.steady import SteadyReader
 from benchlab.bench.step_record import StepRecord
 from benchlab.bench.truth import EdgeWatcher
 from benchlab.errors import BenchError, StorageError
@@ -70,6 +71,7 @@ class RunWorker:
         self._guard = Guard(program.limits, program.period_second)
         self._counter = Counter()
         self._log = RunLog(sink, clock, self._counter, self._sequencer)
+        self._read = SteadyReader(source, self._log).read
         self._margin = source.capabilities.voltage_margin_volt
         self._stop = ""
         self._next = math.inf
@@ -118,7 +120,7 @@ class RunWorker:
     def _steps(self) -> None:
         plan = self._sequencer.advance()
         while plan is not None:
-            met = self._must_look(plan) and self._look(plan)
+            met = self._unsure(plan) and self._look(plan)
             step = self._already_met(plan) if met else self._carry_out(plan)
             if self._sequencer.ended(End(step.end_reason), self._clock.now):
                 self._switch_off(step.end_reason)
@@ -135,25 +137,14 @@ class RunWorker:
             plan, self.program.limits, self._margin, self._voltage, self._direction
         )
         edge = self._change(setpoint)
-        step = self._open_step(plan, edge, sign)
+        step = self._open_step(plan, edge, sign, setpoint.voltage_volt)
         self._guard.begin(plan, sign, setpoint.voltage_volt, edge.began)
         step.end_reason = self._readings(plan, edge, step)
         return step
 
-    def _must_look(self, plan: StepPlan) -> bool:
-        """Say whether the cell must be seen at 0 A before current may flow.
-
-        After an open rest an instrument that is blind when off does not know the cell; and where
-        the voltage is beyond the step's end already, a voltage source would drive the current the
-        wrong way round. Under load it may only seem to be: a look tells.
-        """
-        return plan.driven and (self._blind or self._beyond(plan))
-
-    def _beyond(self, plan: StepPlan) -> bool:
-        """Say whether the last known voltage is past what the step is to reach."""
-        if plan.has_hold:
-            return (self._voltage - plan.hold_volt) * plan.direction > self._margin
-        return (self._voltage - plan.end_volt) * plan.direction >= 0.0
+    def _unsure(self, plan: StepPlan) -> bool:
+        """Say whether the cell must be seen at 0 A before current may flow."""
+        return plan.driven and (self._blind or is_beyond(plan, self._voltage, self._margin))
 
     def _look(self, plan: StepPlan) -> bool:
         """See the cell at 0 A; return whether the step's end holds already.
@@ -168,13 +159,13 @@ class RunWorker:
         if self._step is not None and self._step.sign:
             self._close_step(edge)
         self._guard.idle(edge.began, bound)
-        reading = self._believed(self._source.read())
+        reading = self._believed(self._read())
         self._voltage = reading.voltage
         if self._step is not None:
             self._step.last(reading)
             self._counter.seen(reading.voltage)
             self._log.row(reading, RowFlag.STEP_END)
-        return self._beyond(plan)
+        return is_beyond(plan, self._voltage, self._margin)
 
     def _already_met(self, plan: StepPlan) -> StepRecord:
         """Record a step whose end held before any current flowed."""
@@ -182,8 +173,8 @@ class RunWorker:
         now = self._clock.now
         edge = Edge(now, 0.0, now, 0.0)
         self._close_step(edge)
-        step = self._open_step(plan, edge, plan.direction)
-        reading = self._believed(self._source.read())
+        step = self._open_step(plan, edge, plan.direction, math.nan)
+        reading = self._believed(self._read())
         self._counter.begin(now, reading.time, reading.voltage, 0.0, direction=0, is_open=True)
         step.first(reading)
         step.end_reason = End.ALREADY_MET
@@ -207,13 +198,13 @@ class RunWorker:
         self._close_step(edge)
         return edge
 
-    def _open_step(self, plan: StepPlan, edge: Edge, sign: int) -> StepRecord:
+    def _open_step(self, plan: StepPlan, edge: Edge, sign: int, bound: float) -> StepRecord:
         if self._step is None and not self._log.rows:
             self._log.start(edge.began)
             self._next = edge.began
             self._log.event("start", "bench", f"the cell stands at {self._voltage:.4f} V")
         self._direction = sign or self._direction
-        self._sequencer.begin(edge.began, sign, self._margin)
+        self._sequencer.begin(edge.began, sign, self._margin, bound)
         count, cycle = self._sequencer.step_count, self._sequencer.cycle_count
         self._log.enter(cycle, count, plan.step_id)
         self._step = StepRecord(plan, count, cycle, sign, edge, self._log.rows)
@@ -223,12 +214,17 @@ class RunWorker:
         """Read until the step ends, and return why; the loop that all speed depends on."""
         clock, counter, sequencer = self._clock, self._counter, self._sequencer
         sleep_until, period = clock.sleep_until, self.program.period_second
-        read, guard_reading = self._source.read, self._guard.reading
+        read, guard_reading = self._read, self._guard.reading
         sequencer_reading, counter_reading = sequencer.reading, counter.reading
         late = None if clock.virtual else self.lateness.add
         log = self._log
         every, change = plan.every_second, plan.or_change_volt
-        reading = self._believed(read())
+        reading = read()
+        if plan.direction == 0 and reading.current * step.sign < 0.0:
+            # near its voltage only the current tells which way a hold goes
+            self._direction = step.sign = sequencer.sign = -step.sign
+            self._guard.begin(plan, step.sign, plan.hold_volt, edge.began)
+        reading = self._believed(reading)
         time, voltage, current, _, flags, requested, replied = reading
         counter.begin(
             edge.began,
@@ -289,7 +285,11 @@ class RunWorker:
                     wake = max(sequencer.look - lead / 2.0, replied)
                 final = sequencer.wake - lead <= wake
                 if final:
-                    wake = max(sequencer.wake - lead, replied)
+                    wake = sequencer.wake - lead
+                    if wake < replied:
+                        # no time for another reading: the step ends on time, not with it
+                        sleep_until(sequencer.wake)
+                        return self._end_of(sequencer.time_end, reading, recorded)
                 sleep_until(wake)
                 if self._stop:
                     self._halt(reading, recorded)
@@ -320,7 +320,7 @@ class RunWorker:
             if isinstance(verdict, Trip):
                 self._trip(verdict, reading)
             self._log.row(reading, RowFlag.SUSPECT)
-            reading = self._source.read()
+            reading = self._read()
             after = self._guard.reading(
                 reading.time, reading.voltage, reading.current, self._counter.charge
             )
@@ -334,7 +334,7 @@ class RunWorker:
         self._voltage = reading.voltage if reading.voltage == reading.voltage else self._voltage
         if self._step is not None:
             self._step.last(reading)
-        if end in (End.ALREADY_MET, End.AT_MOST, End.HOLD_TIME):
+        if end in (End.AT_MOST, End.HOLD_TIME, End.VOLTAGE_LIMIT):
             self._log.event(end.value, "bench", f"step {self._sequencer.step_count} ended by it")
         self._watch(self._progress(reading))
         return end

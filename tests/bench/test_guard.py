@@ -108,6 +108,31 @@ def test_contact_lost_in_a_hold_trips_but_a_taper_does_not():
     assert isinstance(guard.reading(2.02, 4.2, 0.0, 0.0), Trip)
 
 
+def test_contact_lost_in_a_hold_that_ends_by_time_trips_too():
+    plan = StepPlan(0, "", "CV", "cycle", 1, "", "", 0, 0.2, hold_volt=4.2)
+    guard = Guard(LIMITS, 1.0)
+    guard.begin(plan, 1, 4.2, 0.0)
+    assert guard.reading(1.0, 4.2, 0.08, 0.0) is None
+    assert isinstance(guard.reading(2.0, 4.2, 1e-6, 0.0), Suspect)
+    assert isinstance(guard.reading(2.02, 4.2, 1e-6, 0.0), Trip)
+
+
+def test_a_current_the_wrong_way_round_trips():
+    guard = guard_in(HOLD, bound=4.2)
+    assert isinstance(guard.reading(1.0, 4.2, -0.1, 0.0), Suspect)
+    verdict = guard.reading(1.02, 4.2, -0.1, 0.0)
+    assert isinstance(verdict, Trip)
+    assert "wrong way" in verdict.cause
+
+
+def test_a_reading_after_a_long_silence_trips():
+    guard = guard_in(CHARGE)
+    assert guard.reading(9.9, 3.7, 0.2, 0.0) is None
+    verdict = guard.reading(20.0, 3.7, 0.2, 0.0)
+    assert isinstance(verdict, Trip)
+    assert "no reading for 10.1 s" in verdict.cause
+
+
 def test_silence_trips_after_ten_periods():
     guard = guard_in(CHARGE)
     guard.reading(1.0, 3.7, 0.2, 0.0)

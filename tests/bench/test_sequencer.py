@@ -15,7 +15,7 @@ MARGIN = 0.01
 def started(program):
     sequencer = Sequencer(program)
     plan = sequencer.advance()
-    sequencer.begin(100.0, plan.direction, MARGIN)
+    sequencer.begin(100.0, plan.direction, MARGIN, math.nan)
     return sequencer
 
 
@@ -115,8 +115,10 @@ def test_a_cut_off_needs_three_readings_not_within_two_seconds_and_signed(progra
     assert sequencer.reading(105.1, 4.2, 0.0099, 0.0) is End.CONFIRM
     assert sequencer.reading(105.2, 4.2, 0.011, 0.0) is None
     assert sequencer.reading(106.0, 4.2, 0.0099, 0.0) is End.CONFIRM
-    assert sequencer.reading(106.1, 4.2, -0.02, 0.0) is End.CONFIRM
-    assert sequencer.reading(106.2, 4.2, 0.0099, 0.0) is End.CURRENT
+    assert sequencer.reading(106.1, 4.2, -0.02, 0.0) is None, "a reversed current is no taper"
+    assert sequencer.reading(106.2, 4.2, 0.0099, 0.0) is End.CONFIRM
+    assert sequencer.reading(106.3, 4.2, -0.0001, 0.0) is End.CONFIRM
+    assert sequencer.reading(106.4, 4.2, 0.0099, 0.0) is End.CURRENT
 
 
 def test_a_hold_that_lasts_too_long_ends_by_its_own_bound(program):
@@ -140,6 +142,24 @@ def test_charge_ends_a_step_in_either_direction(program):
     sequencer = started(program("  - {discharge: C/2, until: [10 mAh, 2.8 V]}\n"))
     assert sequencer.reading(101.0, 3.7, -0.1, -0.0099) is None
     assert sequencer.reading(102.0, 3.7, -0.1, -0.01) is End.CAPACITY
+
+
+def test_a_look_is_asked_for_where_the_charge_will_be_reached(program):
+    sequencer = started(program("  - {discharge: C/2, until: [10 mAh, 2.8 V]}\n"))
+    assert sequencer.reading(101.0, 3.7, -0.1, -0.00995) is None
+    assert sequencer.look == math.inf
+    assert sequencer.reading(102.0, 3.7, -0.1, -0.01 + 0.1 * 0.4 / 3600.0) is None
+    assert sequencer.look == pytest.approx(102.4)
+
+
+def test_a_current_that_the_voltage_limit_takes_back_ends_its_step_by_that(program):
+    made = program("  - Charge at C/2 for 9 h\n")
+    sequencer = Sequencer(made)
+    sequencer.advance()
+    sequencer.begin(100.0, 1, MARGIN, 4.29)
+    assert sequencer.reading(101.0, 4.285, 0.099, 0.0) is None
+    assert sequencer.reading(102.0, 4.29, 0.08, 0.0) is End.CONFIRM
+    assert sequencer.reading(102.1, 4.29, 0.08, 0.0) is End.VOLTAGE_LIMIT
 
 
 def test_a_look_is_asked_for_where_the_voltage_should_cross(program):
@@ -168,7 +188,7 @@ def test_three_steps_that_end_at_once_hold_the_run(program):
     held = []
     for k in range(3):
         plan = sequencer.advance()
-        sequencer.begin(float(k), plan.direction, MARGIN)
+        sequencer.begin(float(k), plan.direction, MARGIN, math.nan)
         held.append(sequencer.ended(End.VOLTAGE, k + 0.5))
     assert held == [False, False, True]
 
@@ -181,7 +201,7 @@ def test_short_steps_that_the_protocol_asks_for_hold_nothing(program):
     sequencer = Sequencer(made)
     for k in range(18):
         plan = sequencer.advance()
-        sequencer.begin(float(k), plan.direction, MARGIN)
+        sequencer.begin(float(k), plan.direction, MARGIN, math.nan)
         assert not sequencer.ended(End.TIME, k + 1.0)
 
 

@@ -177,20 +177,74 @@ def test_an_open_rest_ends_with_the_voltage_that_was_seen_at_its_end(bench):
     assert math.isnan(rest["start_voltage_volt"])
 
 
-def test_a_garbled_answer_fails_the_run_with_both_sides(bench):
-    bench.spoil(lambda answer: answer[:-3] + b"#!?", after=60.0)
+def garbled(answer):
+    return answer[:-3] + b"#!?"
+
+
+def silent(_):
+    raise LinkTimeout("no answer")
+
+
+@pytest.mark.parametrize("fault", [garbled, silent])
+def test_a_passing_fault_of_the_line_is_read_through_and_told(bench, fault):
+    bench.spoil(fault, after=60.0)
+    assert bench.run().end_reason == "done"
+    assert bench.kinds().count("link") == 2
+
+
+@pytest.mark.parametrize(("fault", "leaf"), [(garbled, GarbledAnswer), (silent, LinkTimeout)])
+def test_a_line_that_stays_bad_fails_the_run(bench, fault, leaf):
+    bench.spoil(fault, after=60.0, times=3)
     outcome = bench.run()
     assert outcome.end_reason == "failed"
-    assert isinstance(outcome.error, GarbledAnswer)
+    assert isinstance(outcome.error, leaf)
     assert bench.sink.steps[-1]["end_reason"] == "failed"
 
 
-def test_silence_fails_the_run(bench):
-    def silent(_):
-        raise LinkTimeout("no answer")
+@pytest.mark.parametrize(
+    ("hold", "sign"),
+    [("2.85 V", -1), ("4.15 V", 1), ("3.578 V", 1), ("3.56 V", -1), ("3.5 V", -1)],
+)
+def test_a_hold_goes_the_way_that_its_voltage_asks_for(program, hold, sign):
+    """After an open rest the cell is looked at, and near its voltage the current decides."""
+    steps = f"""\
+  - Charge at C/2 for 60 s
+  - Rest for 30 min
+  - {{hold: {hold}, for: 5 min}}
+  - Rest for 1 min
+"""
+    bench = Bench(program, steps=steps)
+    before = bench.instrument.truth()
+    assert bench.run().end_reason == "done"
+    step = bench.sink.steps[2]
+    assert step["step_type"] == ("CV_CHG" if sign > 0 else "CV_DCH")
+    truth = bench.instrument.truth()
+    charged = truth.charged_ah - before.charged_ah - 0.1 / 60.0
+    moved = charged - (truth.discharged_ah - before.discharged_ah)
+    assert step["step_net_capacity_ah"] == pytest.approx(moved, abs=2e-7)
+    counter = "charging" if sign > 0 else "discharging"
+    assert step[f"step_{counter}_capacity_ah"] == pytest.approx(abs(moved), abs=2e-7)
 
-    bench.spoil(silent, after=60.0)
-    assert isinstance(bench.run().error, LinkTimeout)
+
+def test_an_imposed_charge_and_a_short_pulse_end_where_they_should(program):
+    steps = """\
+  - {discharge: C/2, until: [0.01 Ah, 2.8 V]}
+  - {charge: C/2, for: 0.5 s}
+  - {rest: 1 s, output: zero current}
+"""
+    bench = Bench(program, steps=steps)
+    assert bench.run().end_reason == "done"
+    assert bench.sink.steps[0]["step_discharging_capacity_ah"] == pytest.approx(0.01, rel=3e-4)
+    pulse = bench.sink.steps[1]
+    lasted = pulse["end_time_second"] - pulse["start_time_second"]
+    assert lasted == pytest.approx(0.5, abs=5e-3)
+
+
+def test_a_full_cell_ends_a_timed_charge_by_its_voltage_limit(program):
+    bench = Bench(program, steps="  - Charge at C/2 for 9 h\n")
+    bench.run()
+    assert bench.sink.steps[0]["end_reason"] == "voltage_limit"
+    assert bench.sink.steps[0]["own_end"] == 0
 
 
 def test_a_host_that_slept_for_an_hour_trips(bench):
