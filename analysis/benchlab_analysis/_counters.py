@@ -14,6 +14,7 @@ __all__ = [
     "reset_safe",
     "reset_scope",
     "rest_threshold",
+    "time_in_doubt",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -24,6 +25,11 @@ RESET_BELOW = 0.5
 
 REST_SHARE = 0.005
 """Rest is a current below this share of the cell's own large currents (their 99th percentile)."""
+
+
+LONGEST_INTERVAL_SECOND = 3600.0
+LONGEST_TEST_SECOND = 10.0 * 365.25 * 86400.0
+"""Rows that usually lie farther apart, or a longer test, speak of a wrong unit of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,25 @@ def rest_threshold(current: Floats) -> float:
     magnitude = np.abs(current[np.isfinite(current)])
     flowing = magnitude[magnitude > REST_SHARE * magnitude.max(initial=0.0)]
     return REST_SHARE * float(np.percentile(flowing, 99.0)) if flowing.size else 0.0
+
+
+def time_in_doubt(time: Floats) -> str:
+    """Return why the unit of a test time looks wrong, in words; empty where it does not.
+
+    Parameters
+    ----------
+    time : ndarray of float64, shape (n,)
+        Seconds.
+    """
+    if time.size < 2:
+        return ""
+    usual, span = float(np.median(np.diff(time))), float(time[-1] - time[0])
+    if usual <= LONGEST_INTERVAL_SECOND and span <= LONGEST_TEST_SECOND:
+        return ""
+    return (
+        f"the unit of the test time looks wrong: rows lie {usual:.0f} s apart and span "
+        f"{span / 86400.0:.0f} days"
+    )
 
 
 def integrated(time: Floats, values: Floats, gate: npt.NDArray[np.bool_]) -> Cumulative:

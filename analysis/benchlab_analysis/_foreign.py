@@ -128,6 +128,7 @@ def _sum(rows: Rows, blocks: _Blocks, found: Halves, provenance: Provenance) -> 
             f"{rows.quantum / np.median(discharge[both]):.2%} of a discharge: no efficiency is "
             "known any finer"
         )
+    currents = {sign: _mean_current(rows, found, main[sign]) for sign in (1, -1)}
     windows = _windows(rows, found, main, totals, first_discharge)
     unknown = np.full(count, np.nan)
     previous_end = np.maximum(blocks.first - 1, 0)
@@ -142,6 +143,10 @@ def _sum(rows: Rows, blocks: _Blocks, found: Halves, provenance: Provenance) -> 
         discharge_energy=discharge_energy,
         charge_error=unknown,
         discharge_error=unknown,
+        charge_rate=unknown,
+        discharge_rate=unknown,
+        charge_current=currents[1],
+        discharge_current=currents[-1],
         resolution=resolution,
         duration=rows.time[blocks.last] - rows.time[previous_end],
         discharge_first=first_discharge,
@@ -206,6 +211,24 @@ def _main_half(found: Halves, blocks: _Blocks, sign: int, count: int) -> Ints:
     own = np.flatnonzero(found.sign == sign)
     order = own[np.argsort(found.charge[own], kind="stable")]
     out[blocks.of_row[found.first[order]]] = order
+    return out
+
+
+def _mean_current(rows: Rows, found: Halves, main: Ints) -> Floats:
+    """Return the mean magnitude of the current of each half cycle between its driven rows."""
+    out = np.full(main.size, np.nan)
+    known = main >= 0
+    magnitude = np.abs(rows.current)
+    driven = magnitude > rows.threshold
+    seconds = np.where(driven[1:] & driven[:-1], np.diff(rows.time), 0.0)
+    flowed = 0.5 * (magnitude[1:] + magnitude[:-1])
+    time = np.concatenate(([0.0], np.cumsum(seconds)))
+    moved = np.concatenate(([0.0], np.cumsum(np.where(seconds > 0.0, flowed * seconds, 0.0))))
+    first, last = found.first[main[known]], found.last[main[known]]
+    spent = time[last] - time[first]
+    mean = np.full(spent.size, np.nan)
+    np.divide(moved[last] - moved[first], spent, out=mean, where=spent > 0.0)
+    out[known] = mean
     return out
 
 

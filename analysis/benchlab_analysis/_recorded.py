@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,17 @@ __all__ = ["is_recorded", "sums_from_steps"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
+PULSE_SHARE = 0.1
+"""A step with less of the charge of its half cycle does not set its rate."""
+
 
 def sums_from_steps(run: Run, provenance: Provenance) -> CycleSums:
     """Return the sums a cycle from the step index alone; `provenance` is filled in.
 
     Steps of cycle 0 belong to no cycle. A cycle is complete where it has both halves and the last
     driven step of each reached an end of its own; the last one of a run that was cut off is not.
+    A step whose end was met before it began moves no charge: it makes no half cycle, but where
+    there is one, it is at its end.
     """
     provenance.source = "step index"
     provenance.integral_deviation = "not computed here; benchlab check recomputes from rows"
@@ -34,14 +40,20 @@ def sums_from_steps(run: Run, provenance: Provenance) -> CycleSums:
     rest = np.array(
         [text.startswith("REST") for text in column["step_type"].tolist()], dtype=np.bool_
     )
-    direction = np.where(rest, 0, np.sign(charge - discharge))
+    met = column["end_reason"] == "already_met"
+    direction = np.where(rest | met, 0, np.sign(charge - discharge))
+    toward = np.where(met, np.sign(_number(column, "set_current_ampere")), direction)
     last = {sign: _edge(direction == sign, of_step, count, last=True) for sign in (1, -1)}
     first = {sign: _edge(direction == sign, of_step, count, last=False) for sign in (1, -1)}
     has = {sign: last[sign] >= 0 for sign in (1, -1)}
     both = has[1] & has[-1]
     complete = both.copy()
     for sign in (1, -1):
-        complete &= column["own_end"][last[sign]] == 1
+        ended = _edge(toward == sign, of_step, count, last=True)
+        complete &= column["own_end"][ended] == 1
+        _say_met(
+            cycle[np.setdiff1d(of_step[met & (toward == sign)], has[sign].nonzero())], provenance
+        )
     if count and run.state != "closed":
         complete[-1] = False
         provenance.notes.append(f"the run is {run.state}: its last cycle is not complete")
@@ -59,7 +71,7 @@ def sums_from_steps(run: Run, provenance: Provenance) -> CycleSums:
 
     sums = CycleSums(
         cycle=cycle.astype(np.uint32),
-        kind=column["cycle_kind"][begin].astype(object),
+        kind=_kinds(column, direction, of_step, begin, complete, provenance),
         both=both,
         complete=complete,
         charge=total(charge),
@@ -68,6 +80,10 @@ def sums_from_steps(run: Run, provenance: Provenance) -> CycleSums:
         discharge_energy=total(_number(column, "step_discharging_energy_wh")),
         charge_error=total(errors, 1),
         discharge_error=total(errors, -1),
+        charge_rate=_rate(column, direction == 1, charge, of_step, count),
+        discharge_rate=_rate(column, direction == -1, discharge, of_step, count),
+        charge_current=np.full(count, np.nan),
+        discharge_current=np.full(count, np.nan),
         resolution=np.zeros(count),
         duration=column["end_time_second"][finish] - column["start_time_second"][begin],
         discharge_first=both & (first[-1] < first[1]),
@@ -98,6 +114,64 @@ def _edge(chosen: npt.NDArray[np.bool_], group: Ints, count: int, *, last: bool)
         index = index[::-1]
     out[group[index]] = index
     return out
+
+
+def _say_met(without: npt.NDArray[Any], provenance: Provenance) -> None:
+    if without.size:
+        provenance.notes.append(
+            f"{without.size} cycles (first: cycle {without[0]}) are not complete: the end of a "
+            "half cycle was met before it began, and no charge moved in it"
+        )
+
+
+def _kinds(
+    column: dict[str, npt.NDArray[Any]],
+    direction: Floats,
+    of_step: Ints,
+    begin: Ints,
+    complete: npt.NDArray[np.bool_],
+    provenance: Provenance,
+) -> npt.NDArray[np.object_]:
+    """Return the kind of each cycle; one whose halves both ended by time or Ah is imposed.
+
+    A voltage that ended a step, or was held in one, decided over the charge of its half cycle.
+    """
+    kind: npt.NDArray[np.object_] = column["cycle_kind"][begin].astype(object)
+    imposed_end = np.isin(column["end_reason"], ("time", "capacity"))
+    by_cell = np.isin(column["end_reason"], ("voltage", "current", "hold_at_most"))
+    by_cell |= np.nan_to_num(_number(column, "cv_capacity_ah")) > 0.0
+    imposed = complete & (kind == "cycle")
+    for sign in (1, -1):
+        own = direction == sign
+        last = _edge(own, of_step, kind.size, last=True)
+        free = np.bincount(of_step[own & by_cell], minlength=kind.size) > 0
+        imposed &= imposed_end[last] & ~free
+    kind[imposed] = "imposed cycle"
+    number = np.count_nonzero(kind == "imposed cycle")
+    if number:
+        found = np.count_nonzero(imposed)
+        provenance.notes.append(
+            f"{number} cycles are imposed ({found} of them found by their ends and stored as kind "
+            "cycle): both halves ended by time or Ah, so their efficiency is what the protocol "
+            "set; they have neither efficiency nor retention and stay out of fits and means"
+        )
+    return kind
+
+
+def _rate(
+    column: dict[str, npt.NDArray[Any]],
+    own: npt.NDArray[np.bool_],
+    moved: Floats,
+    of_step: Ints,
+    count: int,
+) -> Floats:
+    """Return the largest set current of each half cycle that was no mere pulse; NaN: unknown."""
+    whole = np.bincount(of_step, weights=np.where(own, moved, 0.0), minlength=count)
+    current = np.abs(_number(column, "set_current_ampere"))
+    chosen = own & (moved >= PULSE_SHARE * whole[of_step]) & (current > 0.0)
+    out = np.zeros(count)
+    np.maximum.at(out, of_step[chosen], current[chosen])
+    return np.where(out > 0.0, out, np.nan)
 
 
 def _fill_windows(sums: CycleSums, has: dict[int, npt.NDArray[np.bool_]]) -> None:
@@ -135,7 +209,7 @@ def _step_errors(
     discharge = _number(column, "step_discharging_capacity_ah")
     moved = charge + discharge
     stated = instrument.get("current_ranges") or ()
-    used = _number(column, "current_range_ampere")
+    used = _ranges(column, moved > 0.0, stated, provenance)
     gain = np.full(used.size, np.nan)
     offset = np.full(used.size, np.nan)
     for item in stated:
@@ -153,12 +227,37 @@ def _step_errors(
     known = driven & np.isfinite(gain)
     if bool(known.any()):
         _say_what_limits(terms, used, gain, offset, known, provenance)
+    elif stated and driven.any():
+        provenance.interval = "not known: no step names a current range with a stated accuracy"
     if bool((driven & ~np.isfinite(gain)).any()) and stated:
         provenance.notes.append(
             "some steps name no current range with a stated accuracy: the interval of their "
             "cycles is not known"
         )
     return np.where(driven, sum(terms.values()), 0.0)
+
+
+def _ranges(
+    column: dict[str, npt.NDArray[Any]],
+    driven: npt.NDArray[np.bool_],
+    stated: Sequence[Mapping[str, Any]],
+    provenance: Provenance,
+) -> Floats:
+    """Return the current range of each step; that of an unfinished one was not stored."""
+    used = _number(column, "current_range_ampere").copy()
+    scales = np.sort([float(item["full_scale"]) for item in stated])
+    missing = driven & np.isnan(used) & (column["end_reason"] == "unfinished")
+    wanted = np.abs(_number(column, "set_current_ampere"))
+    for place in np.flatnonzero(missing & (wanted > 0.0)).tolist():
+        holding = scales[scales >= wanted[place] * (1.0 - 1e-9)]
+        if holding.size:
+            used[place] = holding[0]
+            provenance.notes.append(
+                f"the current range of the unfinished step {column['step_count'][place]} is not "
+                f"stored: the {holding[0]:.3g} A range is assumed, the smallest that holds its "
+                f"{wanted[place]:.3g} A; its edges are taken as exact"
+            )
+    return used
 
 
 def _say_what_limits(

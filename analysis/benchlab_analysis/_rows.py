@@ -15,6 +15,7 @@ from benchlab_analysis._counters import (
     reset_safe,
     reset_scope,
     rest_threshold,
+    time_in_doubt,
 )
 from benchlab_analysis._sums import Provenance
 
@@ -67,6 +68,7 @@ def read_rows(run: Run, provenance: Provenance) -> Rows:
         np.asarray(run[name], dtype=np.float64)
         for name in ("test_time_second", "voltage_volt", "current_ampere")
     )
+    _repeat_warnings(run, provenance)
     threshold = rest_threshold(current)
     power = current * voltage
     integrals = [
@@ -91,9 +93,15 @@ def read_rows(run: Run, provenance: Provenance) -> Rows:
             bound = a + b
         total = integrals[0].values[-1] + integrals[1].values[-1] if len(time) else 0.0
         share = bound[-1] / total if bound is not None and total > 0.0 else np.nan
+        doubt = time_in_doubt(time)
         provenance.notes.append(
             "THERE ARE NO COUNTERS: charge is integrated from the recorded rows by the trapezoid; "
-            f"it may be off by up to {share:.2%} where the current changes between two rows"
+            + (
+                f"how far it is off is not known, since {doubt}"
+                if doubt
+                else f"it may be off by up to {100.0 * share:.2g}% where the current changes "
+                "between two rows"
+            )
         )
         sums = integrals[:2]
     else:
@@ -127,6 +135,15 @@ def read_rows(run: Run, provenance: Provenance) -> Rows:
         resets,
         (before[0], before[1], before[2], before[3]),
     )
+
+
+def _repeat_warnings(run: Run, provenance: Provenance) -> None:
+    """Say again what was warned of when the file was imported: each figure rests on it."""
+    said = [str(text) for text in run.meta.get("warnings") or ()]
+    # of joined runs only the events are left
+    events = run.events["text"][run.events["kind"] == "import"].tolist()
+    said += [text.removeprefix("warning: ") for text in events if text.startswith("warning: ")]
+    provenance.notes += [f"import warning: {text}" for text in dict.fromkeys(said)]
 
 
 def cycle_index(run: Run) -> npt.NDArray[np.generic] | None:

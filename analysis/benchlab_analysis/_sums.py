@@ -34,7 +34,9 @@ class Provenance:
     integral_deviation : str
         The trapezoid of the rows against the counters.
     reference_cycle : int or None
-        The cycle that retention refers to.
+        The first of the cycles that retention refers to.
+    references : list of str
+        All of them, each with its rate where that is known.
     interval : str
         What limits the interval of the coulombic efficiency, or ``not known``.
     corrections, notes : list of str
@@ -51,6 +53,7 @@ class Provenance:
     sign_check: str = "not checked"
     integral_deviation: str = "not computed"
     reference_cycle: int | None = None
+    references: list[str] = field(default_factory=list)
     interval: str = "not known: no accuracy of the instrument is stored with the run"
     corrections: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -69,8 +72,7 @@ class Provenance:
             yield "noise drops ignored", drops
         yield "sign check", self.sign_check
         yield "integral against counter", self.integral_deviation
-        found = "none: no complete cycle" if self.reference_cycle is None else self.reference_cycle
-        yield "retention refers to cycle", str(found)
+        yield "retention refers to cycle", ", ".join(self.references) or "none: no complete cycle"
         yield "interval of CE", self.interval
         for text in self.corrections or ["none"]:
             yield "correction", text
@@ -88,6 +90,10 @@ class CycleSums:
         Where the cycle has a charge and a discharge.
     charge_error, discharge_error
         What the stated accuracy of the instrument allows; NaN where it is not known.
+    charge_rate, discharge_rate
+        The set current of each half cycle, as a magnitude in A; NaN where it is not known.
+    charge_current, discharge_current
+        The mean current of each half cycle while it flows, in A; NaN where it is not computed.
     resolution
         Ah that the counters' step, or the integration of rows, may be off; 0 where neither.
     discharge_first
@@ -107,6 +113,10 @@ class CycleSums:
     discharge_energy: Floats
     charge_error: Floats
     discharge_error: Floats
+    charge_rate: Floats
+    discharge_rate: Floats
+    charge_current: Floats
+    discharge_current: Floats
     resolution: Floats
     duration: Floats
     discharge_first: Flags

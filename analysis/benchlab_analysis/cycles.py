@@ -13,6 +13,7 @@ from benchlab.model.run import Run
 from benchlab.model.table import Table
 from benchlab_analysis._foreign import sums_from_rows
 from benchlab_analysis._recorded import is_recorded, sums_from_steps
+from benchlab_analysis._retention import retention
 from benchlab_analysis._sums import CycleSums, Provenance
 
 __all__ = ["PAIRINGS", "CycleTable", "cycle_table"]
@@ -85,11 +86,14 @@ def cycle_table(
     pairing : str, optional
         One of `PAIRINGS`; chosen from the cell, or from the order of the half cycles, if left out.
     reference : int, optional
-        The cycle that retention refers to; the first complete one of kind ``cycle`` if left out.
+        The cycle that retention refers to; the first complete one of kind ``cycle`` at the same
+        rate if left out.
 
     Returns
     -------
     CycleTable
+        Imposed cycles have no efficiency and no retention: theirs are what the protocol set.
+        ``retention_reference_cycle`` is 0 where there is no retention.
         With ``excluded``: a correction takes the cycle out of fits and references;
         ``coulombic_efficiency_half_width``: the worst case that the instrument's stated
         accuracy allows; and ``coulombic_efficiency_resolution``: what the step of the counters,
@@ -115,7 +119,12 @@ def cycle_table(
         upper = _ratio(pair.output + pair.output_error, pair.input - pair.input_error)
         half_width = np.where(pair.output > 0.0, upper - efficiency, np.nan)
         resolution = efficiency * sums.resolution * (1.0 / pair.output + 1.0 / pair.input)
-        retention = _retention(run, sums, reference, provenance)
+    imposed = sums.kind == "imposed cycle"
+    for values in (efficiency, half_width, resolution):
+        values[imposed] = np.nan
+    excluded = _excluded(run, sums, provenance)
+    sign = 1 if provenance.pairing in (LITHIATION, PLATING) else -1
+    retained = retention(sums, excluded, reference, provenance, sign=sign)
     if provenance.pairing == PREVIOUS and np.isnan(pair.input).any():
         without = sums.cycle[np.isnan(pair.input)]
         provenance.notes.append(
@@ -123,7 +132,6 @@ def cycle_table(
             "of a cycle before is known for their discharge"
         )
     _compare_pairings(sums, provenance)
-    excluded = _excluded(run, sums, provenance)
     return CycleTable(
         {
             "cycle_count": sums.cycle,
@@ -138,7 +146,8 @@ def cycle_table(
             "coulombic_efficiency_half_width": half_width,
             "coulombic_efficiency_resolution": resolution,
             "energy_efficiency": _ratio(pair.output_energy, pair.input_energy),
-            "capacity_retention": retention,
+            "capacity_retention": retained.values,
+            "retention_reference_cycle": retained.reference,
             "charging_mean_voltage_volt": _ratio(sums.charge_energy, sums.charge),
             "discharging_mean_voltage_volt": _ratio(sums.discharge_energy, sums.discharge),
             "charging_start_voltage_volt": sums.charge_start,
@@ -240,35 +249,14 @@ def _excluded(run: Run, sums: CycleSums, provenance: Provenance) -> npt.NDArray[
     return excluded
 
 
-def _retention(run: Run, sums: CycleSums, reference: int | None, provenance: Provenance) -> Floats:
-    useful = sums.charge if provenance.pairing in (LITHIATION, PLATING) else sums.discharge
-    if reference is None:
-        wanted = ~np.isin(sums.cycle, run.excluded_cycles)
-        wanted &= sums.complete & (sums.kind == "cycle") & (useful > 0.0)
-        candidates = np.flatnonzero(wanted)
-    else:
-        candidates = np.flatnonzero(sums.cycle == reference)
-        if not candidates.size:
-            raise UsageError(
-                f"there is no cycle {reference} to refer the retention to.",
-                remedy=f"Choose one from {sums.cycle[0]} to {sums.cycle[-1]}."
-                if sums.cycle.size
-                else "The run has no cycles.",
-            )
-    if not candidates.size:
-        return np.full(useful.shape, np.nan)
-    first = int(candidates[0])
-    provenance.reference_cycle = int(sums.cycle[first])
-    return _ratio(useful, np.full(useful.shape, useful[first]))
-
-
 def _compare_pairings(sums: CycleSums, provenance: Provenance) -> None:
     """Say what the other pairing of a full cell would have given: it may differ by 5e-4."""
     other = {SAME: PREVIOUS, PREVIOUS: SAME}.get(provenance.pairing)
     if other is None:
         return
+    meant = sums.complete & (sums.kind != "imposed cycle")
     own, alternative = (
-        _ratio(pair.output, pair.input)[sums.complete]
+        _ratio(pair.output, pair.input)[meant]
         for pair in (_pair(sums, provenance.pairing), _pair(sums, other))
     )
     shared = np.isfinite(own) & np.isfinite(alternative)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import nan
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import theilslopes
 
 from benchlab_analysis.cycles import CycleTable
@@ -59,7 +60,7 @@ def fade_rate(
 ) -> FadeRate:
     """Return the robust slope of retention over the complete cycles of kind ``cycle``.
 
-    Cycles that a correction excluded are left out.
+    Cycles that a correction excluded are left out, and so are those at another rate than most.
 
     Parameters
     ----------
@@ -83,6 +84,7 @@ def fade_rate(
     )
     chosen &= (cycle >= (first or 0)) & (cycle <= (np.inf if last is None else last))
     index = np.flatnonzero(chosen)
+    index, others = _one_reference(table["retention_reference_cycle"], index)
     number = int(index.size)
     window = (int(cycle[index[0]]), int(cycle[index[-1]])) if number else (0, 0)
     efficiency = table["coulombic_efficiency"][index]
@@ -90,10 +92,13 @@ def fade_rate(
     efficiency = efficiency[np.isfinite(efficiency)]
     mean = float(efficiency.mean()) if efficiency.size else nan
     width = float(widths.mean()) if widths.size else nan
+    imposed = int(np.count_nonzero(table["complete"] & (table["kind"] == "imposed cycle")))
+    left_out = f"; {others} at other rates are left out" if others else ""
+    left_out += f"; {imposed} imposed ones do not count" if imposed else ""
     if number < at_least:
         return FadeRate(
             False, nan, nan, nan, confidence, mean, width, number, *window,
-            f"fade rate: not supported, {number} complete cycles < {at_least}",
+            f"fade rate: not supported, {number} complete cycles < {at_least}{left_out}",
         )  # fmt: skip
     used = index if number <= LONGEST else index[np.linspace(0, number - 1, LONGEST).astype(int)]
     slope, _, low, high = theilslopes(retention[used], cycle[used], alpha=confidence)
@@ -102,8 +107,23 @@ def fade_rate(
     sentence = (
         f"fade rate {rate:.3g} % per 100 cycles ({confidence:.0%} interval {rate_low:.3g} to "
         f"{rate_high:.3g}), Theil-Sen over {number} complete cycles, {window[0]} to {window[1]}"
-        f"{thinned}; retention refers to cycle {table.provenance.reference_cycle}"
+        f"{thinned}; retention refers to cycle "
+        f"{table['retention_reference_cycle'][index[0]]}{left_out}"
     )
     return FadeRate(
         True, rate, rate_low, rate_high, confidence, mean, width, number, *window, sentence
     )  # fmt: skip
+
+
+def _one_reference(
+    reference: npt.NDArray[np.uint32], index: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.intp], int]:
+    """Return the largest group that refers to one cycle, and how many are in the others.
+
+    Retention starts at 1 with each reference: a line through several would hide what was lost.
+    """
+    if not index.size:
+        return index, 0
+    known, number = np.unique(reference[index], return_counts=True)
+    kept = index[reference[index] == known[np.argmax(number)]]
+    return kept, int(index.size - kept.size)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from benchlab_analysis._counters import time_in_doubt
 from benchlab_analysis.importers.imported import (
     COUNTERS,
     Columns,
@@ -153,15 +154,13 @@ def _map_deprecated(columns: Columns, warnings: list[str]) -> None:
 
 
 def _check_time(columns: Columns, warnings: list[str]) -> None:
-    time = columns["test_time_second"]
-    if len(time) > 1:
-        usual, span = float(np.median(np.diff(time))), float(time[-1] - time[0])
-        if usual > 3600.0 or span > 10.0 * 365.25 * 86400.0:
-            warnings.append(
-                f"THE UNIT OF THE TEST TIME LOOKS WRONG: rows lie {usual:.0f} s apart and span "
-                f"{span / 86400.0:.0f} days. It was not changed; every capacity that is "
-                "integrated from it is as wrong as it is"
-            )
+    doubt = time_in_doubt(np.asarray(columns["test_time_second"], dtype=np.float64))
+    if doubt:
+        words, _, found = doubt.partition(":")
+        warnings.append(
+            f"{words.upper()}:{found}. It was not changed; every capacity that is integrated from "
+            "it is as wrong as it is"
+        )
 
 
 def _check_cycles(parts: Sequence[tuple[TextFile, Columns]], warnings: list[str]) -> None:
