@@ -91,6 +91,8 @@ def write(path: Path, pipe: int, seed: int) -> None:
         for _ in range(chance.randrange(1, 60)):
             writer.row(*row(k))
             k += 1
+        if chance.random() < 0.05:
+            writer._files.each_second()
         if chance.random() < 0.3:
             writer.state({"test_time_second": k * 0.5})
         else:

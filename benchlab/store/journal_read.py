@@ -47,6 +47,14 @@ class Damage:
     last_byte: int
 
 
+def _segments(folder: Path) -> list[int]:
+    try:
+        names = [path.stem for path in (folder / "journal").glob("*.blj")]
+    except FileNotFoundError:  # it was closed in this moment
+        return []
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
 class JournalTail:
     """Yields the frames of a journal as they come, each once, in order.
 
@@ -101,17 +109,13 @@ class JournalTail:
             self._file = None
 
     def _following(self) -> int | None:
-        try:
-            names = [path.stem for path in (self.folder / "journal").glob("*.blj")]
-        except OSError:
-            return None
-        later = sorted(int(n) for n in names if n.isdecimal() and int(n) > self.segment)
-        for index in later:
-            if self._whole:
-                return index
-            # a segment is made ahead of its use, all zeros; its header comes when it begins
+        for index in _segments(self.folder):
+            if index <= self.segment:
+                continue
+            # a segment is made ahead of its use, all zeros; its header comes when it begins, but
+            # a power cut may have taken that and left frames
             with suppress(OSError), open(segment_path(self.folder, index), "rb") as file:
-                if any(file.read(SEGMENT.size)):
+                if any(file.read(SEGMENT.size)) or (self._whole and file.read().strip(b"\0")):
                     return index
         return None
 
@@ -280,7 +284,9 @@ def read_journal(folder: Path, *, take: Callable[[Rows], None] | None = None) ->
     state = last = b""
     expected = 0
     holes: list[tuple[int, int]] = []
-    block = _BLOCK_ROWS * ROW.size
+    block, row_size = _BLOCK_ROWS * ROW.size, ROW.size
+    # plain numbers: two frames come for each second of a run, and an enum's look-up shows
+    rows_kind, state_kind = int(FrameKind.ROWS), int(FrameKind.STATE)
     listed: dict[int, list[dict[str, Any]]] = {
         FrameKind.EVENT: content.events,
         FrameKind.GAP: content.events,
@@ -292,17 +298,17 @@ def read_journal(folder: Path, *, take: Callable[[Rows], None] | None = None) ->
             holes.append((expected, row))
             content.events.append(_hole_event(expected, row, open_rows))
             expected = row
-        if kind == FrameKind.ROWS:
-            if row != expected or len(payload) % ROW.size:
+        if kind == rows_kind:
+            if row != expected or len(payload) % row_size:
                 continue
             rows += payload
             open_rows += payload
-            expected += len(payload) // ROW.size
+            expected += len(payload) // row_size
             last = payload
             if take is not None and len(rows) >= block:
                 take(_records(rows))
                 rows = bytearray()
-        elif kind == FrameKind.STATE:
+        elif kind == state_kind:
             state = payload
         elif kind == FrameKind.STEP:
             content.steps.append(json.loads(payload))
@@ -326,7 +332,7 @@ def read_journal(folder: Path, *, take: Callable[[Rows], None] | None = None) ->
     content.row_count = expected - content.missing_rows
     content.damage, content.torn_bytes = tail.damage, tail.torn_bytes
     content.run_id, content.frames = tail.run_id, tail.number
-    content.segment = tail.segment + 1
+    content.segment = max(_segments(folder), default=-1) + 1
     _count_rows_that_are_there(content.steps, holes)
     return content
 

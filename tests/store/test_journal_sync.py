@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -88,3 +90,33 @@ def test_one_failure_is_forgotten_by_the_next_sync(writer):
         writer._files.each_second()
     assert add(writer, 60, 61)
     assert times(writer.folder) == [float(k) for k in range(61)]
+
+
+def test_a_segment_made_ahead_is_in_nobodys_way(writer):
+    add(writer, 0, 10)
+    writer._files.each_second()
+    assert segment_path(writer.folder, 1).read_bytes() == bytes(1 << 16)
+    content = read_journal(writer.folder)
+    assert (len(content.rows), content.torn_bytes, content.segment) == (10, 0, 2)
+    for first in range(10, 2000, 10):
+        add(writer, first, first + 10)
+        if first % 500 == 0:
+            writer._files.each_second()
+    assert times(writer.folder) == [float(k) for k in range(2000)]
+
+
+def test_a_journal_goes_on_behind_a_segment_its_dead_writer_had_made_ahead(tmp_path):
+    script = (
+        "import os, sys; from pathlib import Path;"
+        "from benchlab.store.journal import JournalWriter;"
+        "w = JournalWriter(Path(sys.argv[1]), durable=True, segment_bytes=65536);"
+        "w.open_record({'cell': {}, 'protocol': {}, 'instrument': {}, 'meta': {}});"
+        "w._files.each_second(); os._exit(0)"
+    )
+    folder = tmp_path / "a.run"
+    subprocess.run([sys.executable, "-c", script, folder], check=True)
+    assert segment_path(folder, 1).exists()
+    again = JournalWriter.resume(folder, read_journal(folder), durable=True)
+    assert add(again, 0, 5)
+    again.close()
+    assert times(folder) == [float(k) for k in range(5)]
