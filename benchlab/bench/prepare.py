@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchlab.bench.roles import ArmLimits, Reading, Source
-from benchlab.errors import CellCheckError
+from benchlab.errors import CellCheckError, OutputNotProvenOff
 from benchlab.model.limits import RunLimits
 
 __all__ = ["prepare"]
@@ -26,8 +26,14 @@ def prepare(source: Source, limits: RunLimits) -> Reading:
             )
         )
         seen = source.look(limits.high_volt)
-    except BaseException:  # Ctrl-C too: the look has the output on, if only at 0 A
-        source.safe()
+    except BaseException as error:  # a stop too: the look has the output on, if only at 0 A
+        proof = source.safe()
+        if not proof.proven:
+            raise OutputNotProvenOff(
+                f"the cell could not be looked at ({error}), and the output could not be proven"
+                f" off ({'; '.join(proof.problems)}).",
+                remedy="Switch the instrument off by hand now.",
+            ) from error
         raise
     if not limits.low_volt <= seen.voltage <= limits.high_volt:
         source.safe()

@@ -1,61 +1,158 @@
-"""Switches an instrument off when the process that drives it dies without doing so.
+"""Switches an instrument off when the process that drives it ends without having done so.
 
-A child process of ``benchlab run``. It holds the reading end of a pipe: a word on it releases the
-guardian, its end without that word means that the parent died, however it died.
+A child process of ``benchlab run``, started before anything is sent to the instrument. It holds
+the reading end of a pipe: a word on it releases the guardian, its end without that word means that
+the parent died, or ended with an output that it could not prove off.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchlab.bench.clock import RealClock
 from benchlab.cli.channel import Channel
-from benchlab.errors import BenchError
+from benchlab.cli.line_lock import LineLock
+from benchlab.errors import BenchError, IdentityError, OutputNotProvenOff
 
-__all__ = ["Guardian", "main"]
+__all__ = ["Guardian", "guarded", "main"]
 
 RELEASE = b"released\n"
+LASTS_SECOND = float(os.environ.get("BENCHLAB_GUARDIAN_SECONDS", "600"))
+"""How long the guardian goes on trying; the environment may say otherwise."""
+LONGEST_PAUSE_SECOND = 10.0
 
 
 class Guardian:
-    """The parent's side: started before the output goes on, released after it is proven off."""
+    """The parent's side: started before the first byte, released once the output is proven off.
 
-    def __init__(self, channel: Channel, log: Path) -> None:
-        words = [sys.executable, "-m", __name__, channel.driver, channel.resource, str(log)]
+    Parameters
+    ----------
+    log : Path
+        Written only if the guardian had to act; beside its folder if that is gone by then.
+    lock : int
+        A descriptor that the guardian keeps open for as long as it lives.
+    """
+
+    def __init__(self, channel: Channel, log: Path, lock: int) -> None:
+        self._words = [sys.executable, "-m", __name__, channel.driver, channel.resource, str(log)]
+        self._lock = lock
+        self._child = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
         # a group of its own: Ctrl-C in the terminal is for the parent to answer
-        self._child = subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
+        return subprocess.Popen(
+            self._words,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=(self._lock,) if os.name == "posix" else (),
+        )
+
+    def revive(self) -> bool:
+        """Start the guardian again if somebody ended it; say whether that was needed."""
+        if self._child.poll() is None:
+            return False
+        self._child = self._start()
+        return True
+
+    def act(self) -> None:
+        """Have the guardian switch off now: what this process can do was not enough."""
+        if self._child.stdin is not None:
+            with suppress(OSError):
+                self._child.stdin.close()
 
     def release(self) -> None:
         """Let the guardian go without touching the instrument."""
-        if self._child.stdin is not None:
-            self._child.stdin.write(RELEASE)
-            self._child.stdin.close()
+        stdin = self._child.stdin
+        if stdin is None or stdin.closed:
+            return
+        with suppress(OSError):  # it was ended by somebody: there is nothing to release
+            stdin.write(RELEASE)
+            stdin.close()
         self._child.wait()
 
 
+@contextmanager
+def guarded(channel: Channel, log: Path) -> Iterator[Guardian | None]:
+    """Have a guardian beside a real instrument, and nobody else of this computer driving it.
+
+    The guardian is released at the end, unless it was told to act or the output is not proven off.
+    """
+    if channel.simulated:
+        yield None
+        return
+    lock = LineLock(channel.resource)
+    try:
+        guardian = Guardian(channel, log, lock.descriptor)
+        try:
+            yield guardian
+        except OutputNotProvenOff:
+            guardian.act()
+            raise
+        except BaseException:
+            guardian.release()
+            raise
+        guardian.release()
+    finally:
+        lock.release()
+
+
 def main(words: list[str]) -> int:
-    """Wait for the parent; switch off and say so in the log if it died."""
+    """Wait for the parent's end; switch off unless released, and say so on stderr and in a log."""
     driver, resource, log = words
     if sys.stdin.buffer.read() == RELEASE:
         return 0
+    what = f"the process that drove {driver}@{resource} ended without proving its output off"
+    ends = time.monotonic() + LASTS_SECOND
+    pause, told = 0.1, False
+    while True:
+        proven, text = _switch_off(Channel(driver, resource))
+        if proven or not told or time.monotonic() > ends:
+            _tell(Path(log), f"{what}; {text}\n")
+            told = True
+        if proven or time.monotonic() > ends:
+            return 0 if proven else 40
+        time.sleep(pause)
+        pause = min(2.0 * pause, LONGEST_PAUSE_SECOND)
+
+
+def _switch_off(channel: Channel) -> tuple[bool, str]:
     try:
-        source = Channel(driver, resource).connect(RealClock())
-        proof = source.safe()
-        source.close()
-        text = f"output {'proven off' if proof.proven else 'NOT PROVEN OFF'}: {proof.evidence}"
-        text += "".join(f"; {problem}" for problem in proof.problems)
-        proven = proof.proven
+        source = channel.connect(RealClock())
     except BenchError as error:
-        text, proven = f"output NOT PROVEN OFF: {error}", False
-    text = f"the process that drove {driver}@{resource} died; {text}\n"
-    sys.stderr.write(f"benchlab guardian: {text}")
-    folder = Path(log).parent
-    if folder.is_dir():
-        with open(log, "a", encoding="utf-8") as file:
-            file.write(text)
-    return 0 if proven else 40
+        return False, f"output NOT PROVEN OFF: {error}"
+    try:
+        source.open()
+        proof = source.safe()
+    except IdentityError as error:
+        return True, f"another instrument answers there and was left alone: {error}"
+    except (BenchError, OSError) as error:
+        return False, f"output NOT PROVEN OFF: {error}"
+    finally:
+        source.close()
+    problems = "".join(f"; {problem}" for problem in proof.problems)
+    word = "proven off" if proof.proven else "NOT PROVEN OFF"
+    return proof.proven, f"output {word}: {proof.evidence}{problems}"
+
+
+def _tell(log: Path, text: str) -> None:
+    if not log.parent.is_dir():
+        log = log.parent.with_suffix(".guardian.log")
+    with suppress(OSError), open(log, "a", encoding="utf-8") as file:
+        file.write(text)
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"benchlab guardian: {text}")
+        sys.stderr.flush()
+    # whoever waits for the parent's messages must not wait for the guardian's patience
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    os.dup2(nothing, 1)
+    os.close(nothing)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ from typing import Any
 
 from benchlab import __version__
 from benchlab.bench.checks import check_instrument
-from benchlab.bench.clock import RealClock, VirtualClock
+from benchlab.bench.clock import Clock, RealClock, VirtualClock
 from benchlab.bench.outcome import Outcome, Progress
 from benchlab.bench.prepare import prepare
 from benchlab.bench.roles import Identity, OffProof, Source
@@ -21,14 +20,14 @@ from benchlab.bench.truth import TruthLog
 from benchlab.bench.twin import TwinSpec
 from benchlab.bench.worker import RunWorker
 from benchlab.cli.channel import Channel
-from benchlab.cli.guardian import Guardian
+from benchlab.cli.guardian import Guardian, guarded
+from benchlab.cli.recording import Recording
+from benchlab.cli.stopper import Stopper
 from benchlab.errors import FileError, FileExists, OutputNotProvenOff, StorageError
 from benchlab.model.cell import Cell
 from benchlab.model.program import Program
-from benchlab.store.compact import close_run
-from benchlab.store.journal import JournalWriter, run_folder
+from benchlab.store.journal import run_folder
 from benchlab.store.journal_read import read_journal
-from benchlab.store.recorder import Recorder, close_in_child
 from benchlab.store.space import Space, free_bytes
 
 __all__ = ["RunOptions", "RunResult", "not_proven_off", "run_session"]
@@ -76,86 +75,117 @@ def run_session(
         Where the run could not start; the output is off and no file was made.
     """
     folder = run_folder(options.out)
-    for taken in (options.out, folder):
-        if taken.exists():
-            raise FileExists(
-                "there is something at the output path already; nothing was started.",
-                where=str(taken),
-                remedy="Choose another name; a recording is never written over.",
-            )
-    if not options.out.parent.is_dir():
-        raise StorageError(
-            "the folder of the output file does not exist; nothing was started.",
-            where=str(options.out.parent),
-            remedy="Make the folder first.",
-        )
-    if not options.fast:
-        _check_space(options)
-    for text in check_instrument(
-        program, options.channel.module().CAPABILITIES, options.channel.driver
-    ):
+    _check_paths(options, folder)
+    can = options.channel.module().CAPABILITIES
+    for text in check_instrument(program, can, options.channel.driver):
         note(text)
     clock = VirtualClock() if options.fast else RealClock()
-    truth = None
-    if options.channel.simulated:
-        spec = TwinSpec(
-            cell.type.name, program.capacity_ah, options.seed, options.ideal, options.fresh
-        )
-        source, twin = options.channel.simulate(clock, spec)
-        truth = TruthLog(twin)
-    else:
-        source = options.channel.connect(clock)
-    try:
-        identity = source.open()
-        seen = prepare(source, program.limits)
-        note(f"{identity.model} {identity.serial_number}: the cell stands at {seen.voltage:.4f} V")
-        head = _head(program, cell, options, source, identity, clock.virtual)
-        journal = JournalWriter(
-            folder, durable=not options.fast, reserve=options.reserve_bytes, tell=note
-        )
-        recorder = None
+    guard = guarded(options.channel, folder / "guardian.log")
+    with Stopper() as stopper, guard as guardian:
+        source, truth = _source(program, cell, options, clock)
         try:
-            journal.open_record(head)
-            recorder = None if options.fast else _start_recorder(folder, options.out, note)
-            worker = RunWorker(program, source, clock, journal, seen, watch=watch, edges=truth)
-            outcome = _guarded(worker, options.channel, folder)
-            told = None
-            with _closing(outcome):
-                journal.end(_end(outcome))
-                if truth is not None:
-                    steps = read_journal(folder, take=lambda _: None).steps
-                    told = truth.record(steps, discharge_first=cell.counts_first == "discharge")
-                    told["settings"] = asdict(spec)
-                journal.close()
-                child, recorder = recorder, None
-                if child is not None:
-                    closed = child.finish()
-                else:
-                    closed = (close_run if options.fast else close_in_child)(folder, options.out)
+            identity = source.open()
+            seen = prepare(source, program.limits)
+            volts = f"the cell stands at {seen.voltage:.4f} V"
+            note(f"{identity.model} {identity.serial_number}: {volts}")
+            head = _head(program, cell, options, source, identity, clock.virtual)
+            with Recording(
+                options.out, head, note, fast=options.fast, reserve=options.reserve_bytes
+            ) as recording:
+                worker = RunWorker(
+                    program,
+                    source,
+                    clock,
+                    recording.journal,
+                    seen,
+                    watch=_looking_after(guardian, watch, note),
+                    edges=truth,
+                )
+                stopper.stops(worker.stop)
+                outcome = worker.run()
+                if guardian is not None and not outcome.off.proven:
+                    guardian.act()
+                with _closing(outcome):
+                    recording.journal.end(_end(outcome))
+                    told = _told(truth, folder, cell, options)
+                    closed = recording.close()
         finally:
-            journal.release()
-            if recorder is not None:
-                recorder.leave()
-    finally:
-        source.close()
+            source.close()
     if told is not None and options.truth is not None:
         _write_truth(options.truth, told)
     return RunResult(outcome, options.out, closed.digest, closed.rows, told)
 
 
-def _start_recorder(folder: Path, out: Path, note: Callable[[str], None]) -> Recorder | None:
-    """Start the recorder; a run does not need it."""
+def _check_paths(options: RunOptions, folder: Path) -> None:
+    """Refuse before anything is started what could not be written at the end."""
     try:
-        return Recorder(folder, out)
+        taken = [path for path in (options.out, folder, options.truth) if path and path.exists()]
+        homes = {path.parent for path in (options.out, options.truth) if path}
+        missing = [home for home in homes if not home.is_dir()]
     except OSError as error:
-        note(f"there is no live view of this run: its process cannot be started ({error})")
+        raise StorageError(
+            f"a file of this name cannot be made ({error.strerror}); nothing was started.",
+            where=f"{str(options.out)[:80]}...",
+            remedy="Choose a shorter name, or another folder.",
+        ) from error
+    if taken or options.truth == options.out:
+        raise FileExists(
+            "there is something at the output path already; nothing was started.",
+            where=str(taken[0] if taken else options.out),
+            remedy="Choose another name; a recording is never written over.",
+        )
+    if missing:
+        raise StorageError(
+            "the folder of the output file does not exist; nothing was started.",
+            where=str(missing[0]),
+            remedy="Make the folder first.",
+        )
+    if not options.fast:
+        space = Space(free_bytes(options.out.parent), options.reserve_bytes, 0, 0.0)
+        if space.short:
+            raise space.error(options.out.parent, "nothing was started.")
+
+
+def _spec(program: Program, cell: Cell, options: RunOptions) -> TwinSpec:
+    capacity = program.capacity_ah
+    return TwinSpec(cell.type.name, capacity, options.seed, options.ideal, options.fresh)
+
+
+def _source(
+    program: Program, cell: Cell, options: RunOptions, clock: Clock
+) -> tuple[Source, TruthLog | None]:
+    if not options.channel.simulated:
+        return options.channel.connect(clock), None
+    source, twin = options.channel.simulate(clock, _spec(program, cell, options))
+    return source, TruthLog(twin)
+
+
+def _told(
+    truth: TruthLog | None, folder: Path, cell: Cell, options: RunOptions
+) -> dict[str, Any] | None:
+    """Return what the twin knows of the steps that the journal holds."""
+    if truth is None:
         return None
+    steps = read_journal(folder, take=lambda _: None).steps
+    return {
+        **truth.record(steps, discharge_first=cell.counts_first == "discharge"),
+        "settings": {"seed": options.seed, "ideal": options.ideal, "fresh": options.fresh},
+    }
 
 
-def _check_space(options: RunOptions) -> None:
-    space = Space(free_bytes(options.out.parent), options.reserve_bytes, 0, 0.0)
-    if space.short:
-        raise space.error(options.out.parent, "nothing was started.")
+def _looking_after(
+    guardian: Guardian | None, watch: Callable[[Progress], None], note: Callable[[str], None]
+) -> Callable[[Progress], None]:
+    """Have the guardian looked after each time that somebody is told of the progress."""
+    if guardian is None:
+        return watch
+
+    def look(progress: Progress) -> None:
+        if guardian.revive():
+            note("the guardian of the output had been ended; another was started")
+        watch(progress)
+
+    return look
 
 
 @contextmanager
@@ -195,35 +225,6 @@ def _write_truth(path: Path, told: dict[str, Any]) -> None:
             where=str(path),
             remedy="Choose a file in a folder that exists and is writable.",
         ) from error
-
-
-def _guarded(worker: RunWorker, channel: Channel, folder: Path) -> Outcome:
-    """Run with a guardian beside a real instrument; it goes only when the output is proven off."""
-    guardian = None if channel.simulated else Guardian(channel, folder / "guardian.log")
-    with _signals(worker):
-        outcome = worker.run()
-    if guardian is not None and outcome.off.proven:
-        guardian.release()
-    return outcome
-
-
-@contextmanager
-def _signals(worker: RunWorker) -> Iterator[None]:
-    """Turn Ctrl-C, a polite kill and a closed terminal into a stop that switches off."""
-    names = [n for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
-    before = {}
-    for name in names:
-        number = getattr(signal, name)
-
-        def stop(_: int, __: object, name: str = name) -> None:
-            worker.stop(f"stopped by the operator ({name})")
-
-        before[number] = signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _utc() -> str:

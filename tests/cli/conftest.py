@@ -8,6 +8,12 @@ import pytest
 BENCHLAB = [sys.executable, "-m", "benchlab"]
 
 
+@pytest.fixture(autouse=True)
+def _impatient_guardians(monkeypatch):
+    """Let no guardian outlive its test by ten minutes."""
+    monkeypatch.setenv("BENCHLAB_GUARDIAN_SECONDS", "2")
+
+
 @pytest.fixture
 def benchlab():
     """Run the command in a process of its own and return what became of it."""
