@@ -13,6 +13,7 @@ from benchlab.errors import CellError
 from benchlab.model.quantity import Charge
 from benchlab.model.validate import (
     Amperes,
+    CapacityAh,
     ChargeAh,
     Grams,
     SquareCentimetres,
@@ -64,7 +65,7 @@ class CellType(Strict):
     description: str = ""
     role: Role = "full_cell"
     first_half_cycle: FirstHalfCycle
-    nominal_capacity: ChargeAh
+    nominal_capacity: CapacityAh
     window: Window
     hard_limits: HardLimits
 
@@ -73,7 +74,7 @@ class CellFields(Strict):
     """What is known of one cell beside its type."""
 
     id: str = ""
-    nominal_capacity: ChargeAh | None = None
+    nominal_capacity: CapacityAh | None = None
     active_mass: Grams | None = None
     area: SquareCentimetres | None = None
     lot: str = ""
@@ -159,12 +160,6 @@ def parse_cell(node: Node, source: str, *, field: str = "cell") -> Cell:
         cell_type = _cell_type("own", given, source, f"{field}.type")
     rest = Node({key: item for key, item in value.items() if key != "type"}, node.line)
     fields = validate(CellFields, rest, source, CellError, field=field)
-    if fields.nominal_capacity and fields.nominal_capacity.ah is None:
-        raise CellError(
-            f"found '{fields.nominal_capacity.text}', expected a capacity such as 0.2 Ah.",
-            where=place(source, node.line_of(("nominal_capacity",)), f"{field}.nominal_capacity"),
-            remedy="Nothing was started; mend the file.",
-        )
     return Cell.model_construct(type=cell_type, **dict(fields))
 
 

@@ -19,7 +19,7 @@ from benchlab.model.protocol import (
     Protocol,
     RestStep,
 )
-from benchlab.model.quantity import Charge, Rate
+from benchlab.model.quantity import LONGEST_SECOND, Charge, Rate
 from benchlab.model.resolve import NARROW, capacity_of, cell_of, limits_of
 from benchlab.model.validate import place
 
@@ -27,6 +27,8 @@ __all__ = ["expand"]
 
 AT_MOST_FACTOR = 1.5
 """The default bound in time of a driven step: this times C / I."""
+MOST_STEPS = 2**32 - 1
+"""A recording counts its steps in 32 bits."""
 TYPES = {1: ("CC_CHG", "CCCV_CHG"), -1: ("CC_DCH", "CCCV_DCH")}
 
 
@@ -323,6 +325,14 @@ class _Expander:
             bound += hold_end
         elif not math.isnan(cutoff):
             bound += AT_MOST_FACTOR * self.bound_capacity_ah / cutoff * 3600.0
+        if bound > LONGEST_SECOND:
+            raise self.fail(
+                at,
+                f"at this current the default bound in time would be"
+                f" {bound / 3600.0:.3g} h, beyond 10 years.",
+                "Add at_most: 100 h, or raise the current.",
+                "at_most",
+            )
         self.notes.append(
             f"line {at.node.line}: '{at.text}' states no at_most;"
             f" it ends after {bound / 3600.0:.3g} h at the latest."
@@ -349,7 +359,7 @@ def expand(protocol: Protocol, cell: Cell | None = None) -> Program:
     limits = limits_of(protocol, cell, nominal)
     expander = _Expander(protocol, cell, capacity, nominal, limits)
     items = tuple(expander.item(at, "no cycle") for at in protocol.steps)
-    return Program(
+    program = Program(
         name=protocol.header.name,
         source=protocol.source,
         text=protocol.text,
@@ -361,6 +371,14 @@ def expand(protocol: Protocol, cell: Cell | None = None) -> Program:
         period_second=protocol.header.control.period,
         notes=tuple(expander.notes),
     )
+    if program.executions() > MOST_STEPS:
+        raise ProtocolError(
+            f"the repeats come to {program.executions():.3g} steps; a recording counts up to"
+            f" {MOST_STEPS}.",
+            where=place(protocol.source, protocol.lines.get("steps", 1), "steps"),
+            remedy="Lower the repeats; those inside each other multiply.",
+        )
+    return program
 
 
 def _steps_of(items: tuple[StepPlan | BlockPlan, ...]) -> list[StepPlan]:

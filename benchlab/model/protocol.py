@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from benchlab.model import quantity
 from benchlab.model.cell import Cell, Window
 from benchlab.model.quantity import Charge, Rate
-from benchlab.model.validate import Amperes, ChargeAh, Count, Seconds, Strict, Volts
+from benchlab.model.validate import (
+    Amperes,
+    CapacityAh,
+    ChargeAh,
+    Count,
+    Name,
+    Seconds,
+    Strict,
+    Volts,
+)
 from benchlab.model.yaml_text import Node
 
 __all__ = [
@@ -30,6 +39,7 @@ __all__ = [
 CycleKind = Literal["cycle", "formation cycle", "check-up", "imposed cycle", "no cycle"]
 Basis = Literal["nominal", "rated", "measured"]
 Output = Literal["open", "zero current"]
+_LONGEST_PERIOD_SECOND = 60.0
 
 
 class End(Strict):
@@ -71,11 +81,17 @@ def _ends(value: object) -> object:
 Ends = Annotated[tuple[End, ...], BeforeValidator(_ends)]
 
 
+def _change(volt: float) -> float:
+    if volt <= 0.0:
+        raise ValueError(f"found {volt:g} V, expected a change above zero such as 5 mV")
+    return volt
+
+
 class RecordRule(Strict):
     """When a row is kept: each `every` seconds, or when the voltage moved by `or_change`."""
 
     every: Seconds | None = None
-    or_change: Volts | None = None
+    or_change: Annotated[Volts, AfterValidator(_change)] | None = None
 
 
 class _Named(Strict):
@@ -137,7 +153,7 @@ Step = ChargeStep | DischargeStep | HoldStep | RestStep
 class Capacity(Strict):
     """What C is."""
 
-    C: ChargeAh | None = None
+    C: CapacityAh | None = None
     basis: Basis = "nominal"
 
 
@@ -163,17 +179,26 @@ class Limits(Strict):
     charge_in_one_step: ChargeAh | None = None
 
 
+def _short(period: float) -> float:
+    if period > _LONGEST_PERIOD_SECOND:
+        raise ValueError(
+            f"found a control period of {period:g} s, expected at most"
+            f" {_LONGEST_PERIOD_SECOND:g} s; nobody looks at the cell in between"
+        )
+    return period
+
+
 class Control(Strict):
     """How often the bench looks at the cell and decides."""
 
-    period: Seconds = 1.0
+    period: Annotated[Seconds, AfterValidator(_short)] = 1.0
 
 
 class Header(Strict):
     """Everything of a protocol but its cell and its steps."""
 
     format: Literal["benchlab-protocol/1"] = "benchlab-protocol/1"
-    name: str
+    name: Name
     capacity: Capacity = Capacity()
     limits: Limits = Limits()
     record: RecordRule = RecordRule(every="10 s", or_change="5 mV")  # type: ignore[arg-type]

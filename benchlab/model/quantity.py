@@ -1,6 +1,7 @@
 """Values with their units as a laboratory writes them: ``4.2 V``, ``C/20``, ``10 min``, ``5 mAh``.
 
-Every function raises ValueError with what was found and what was expected.
+Every function raises ValueError with what was found and what was expected. No value is taken that
+only a slip of the pen can mean: a rest of 1e300 h would never end.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 __all__ = [
+    "LONGEST_SECOND",
     "Charge",
     "Rate",
     "area",
@@ -22,6 +24,18 @@ __all__ = [
     "unit_of",
     "voltage",
 ]
+
+LONGEST_SECOND = 10 * 365.25 * 86400.0
+"""Ten years: no step, and no bound of one, is longer."""
+_SHORTEST_SECOND = 1e-3
+_LARGEST_VOLT = 1e3
+_AMPERES = (1e-12, 1e4)
+_PER_HOUR = (1e-6, 1e3)
+_AMPERE_HOURS = (1e-12, 1e5)
+_SHARES_OF_C = (1e-6, 1e2)
+_GRAMS = (1e-9, 1e6)
+_SQUARE_CENTIMETRES = (1e-9, 1e6)
+_MOST = 1_000_000
 
 _PREFIX = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "k": 1e3}
 _TIME = {
@@ -91,13 +105,29 @@ def _split(text: str) -> tuple[float, str] | None:
     return (value, (match[2] or "").strip()) if math.isfinite(value) else None
 
 
+def _refusal(text: str, expected: str) -> ValueError:
+    shown = text if len(text) <= 60 else f"{text[:60]}…"
+    return ValueError(f"found '{shown}', expected {expected}")
+
+
 def _scaled(text: str, unit: str, expected: str) -> float:
     parts = _split(text)
     if parts is not None and parts[1].endswith(unit):
         prefix = parts[1][: -len(unit)]
         if prefix in _PREFIX:
             return parts[0] * _PREFIX[prefix]
-    raise ValueError(f"found '{text}', expected {expected}")
+    raise _refusal(text, expected)
+
+
+def _within(
+    value: float, bounds: tuple[float, float], text: str, expected: str, limits: str
+) -> float:
+    """Return the value; refuse zero and less, and what lies outside the bounds."""
+    if value <= 0.0:
+        raise _refusal(text, expected)
+    if not bounds[0] <= value <= bounds[1]:
+        raise _refusal(text, f"{expected}, {limits}")
+    return value
 
 
 def unit_of(text: str) -> str:
@@ -120,7 +150,11 @@ def unit_of(text: str) -> str:
 
 def voltage(text: str) -> float:
     """Return volts from ``4.2 V`` or ``5 mV``."""
-    return _scaled(text, "V", "a voltage such as 4.2 V")
+    expected = "a voltage such as 4.2 V"
+    volt = _scaled(text, "V", expected)
+    if abs(volt) > _LARGEST_VOLT:
+        raise _refusal(text, f"{expected}, at most 1 kV")
+    return volt
 
 
 def current(text: str) -> Rate:
@@ -128,22 +162,26 @@ def current(text: str) -> Rate:
     expected = "a current above zero such as 10 mA, C/3 or 1.5C"
     match = _C_RATE.fullmatch(text.strip())
     if match is not None:
-        value = float(match[1]) if match[1] else 1.0 / (float(match[2]) or math.inf)
-        if not 0.0 < value < math.inf:
-            raise ValueError(f"found '{text}', expected {expected}")
-        return Rate(per_hour=value, text=text.strip())
-    ampere = _scaled(text, "A", expected)
-    if ampere <= 0.0:
-        raise ValueError(f"found '{text}', expected {expected}; charge and discharge say the sign")
-    return Rate(ampere=ampere, text=text.strip())
+        value = float(match[1]) if match[1] else 1.0 / (float(match[2]) or -1.0)
+        limits = "from C/1000000 to 1000C"
+        return Rate(per_hour=_within(value, _PER_HOUR, text, expected, limits), text=text.strip())
+    value = _scaled(text, "A", expected)
+    if value <= 0.0:
+        raise _refusal(text, f"{expected}; charge and discharge say the sign")
+    value = _within(value, _AMPERES, text, expected, "from 1e-12 A to 10 kA")
+    return Rate(ampere=value, text=text.strip())
 
 
 def duration(text: str) -> float:
     """Return seconds from ``30 s``, ``10 min``, ``1 h`` or ``2 d``."""
+    expected = "a time above zero such as 30 s, 10 min or 2 h"
     parts = _split(text)
     if parts is None or parts[1] not in _TIME or parts[0] <= 0.0:
-        raise ValueError(f"found '{text}', expected a time above zero such as 30 s, 10 min or 2 h")
-    return parts[0] * _TIME[parts[1]]
+        raise _refusal(text, expected)
+    second = parts[0] * _TIME[parts[1]]
+    if not _SHORTEST_SECOND <= second <= LONGEST_SECOND:
+        raise _refusal(text, f"{expected}, from 1 ms to 10 years")
+    return second
 
 
 def charge(text: str) -> Charge:
@@ -151,43 +189,42 @@ def charge(text: str) -> Charge:
     expected = "a charge above zero such as 0.1 Ah, 5 mAh or 130 % of C"
     match = _PERCENT_OF_C.fullmatch(text.strip())
     if match is not None:
-        value = float(match[1]) / 100.0
-        if value <= 0.0:
-            raise ValueError(f"found '{text}', expected {expected}")
-        return Charge(of_capacity=value, text=text.strip())
+        share = float(match[1]) / 100.0
+        limits = "from 0.0001 % to 10000 %"
+        share = _within(share, _SHARES_OF_C, text, expected, limits)
+        return Charge(of_capacity=share, text=text.strip())
     ah = _scaled(text, "Ah", expected)
-    if ah <= 0.0:
-        raise ValueError(f"found '{text}', expected {expected}")
+    ah = _within(ah, _AMPERE_HOURS, text, expected, "from 1e-12 Ah to 100 kAh")
     return Charge(ah=ah, text=text.strip())
 
 
 def temperature(text: str) -> float:
     """Return degrees Celsius from ``25 degC``."""
     parts = _split(text)
-    if parts is None or parts[1] not in ("degC", "°C"):
-        raise ValueError(f"found '{text}', expected a temperature such as 25 degC")
+    if parts is None or parts[1] not in ("degC", "°C") or not -273.15 <= parts[0] <= 1000.0:
+        raise _refusal(text, "a temperature such as 25 degC, from -273.15 to 1000 degC")
     return parts[0]
 
 
 def mass(text: str) -> float:
     """Return grams from ``12.3 mg`` or ``2.7 g``."""
-    gram = _scaled(text, "g", "a mass such as 12.3 mg or 2.7 g")
-    if gram <= 0.0:
-        raise ValueError(f"found '{text}', expected a mass above zero")
-    return gram
+    expected = "a mass above zero such as 12.3 mg or 2.7 g"
+    return _within(_scaled(text, "g", expected), _GRAMS, text, expected, "from 1 ng to 1000 kg")
 
 
 def area(text: str) -> float:
     """Return square centimetres from ``1.54 cm2`` or ``67 cm²``."""
+    expected = "an area above zero such as 1.54 cm2"
     parts = _split(text)
-    if parts is None or parts[1] not in ("cm2", "cm²", "cm^2") or parts[0] <= 0.0:
-        raise ValueError(f"found '{text}', expected an area such as 1.54 cm2")
-    return parts[0]
+    if parts is None or parts[1] not in ("cm2", "cm²", "cm^2"):
+        raise _refusal(text, expected)
+    return _within(parts[0], _SQUARE_CENTIMETRES, text, expected, "from 1e-9 to 1000000 cm2")
 
 
 def number(text: str) -> int:
     """Return a count from ``30``."""
-    stripped = text.strip()
-    if not stripped.isascii() or not stripped.isdigit() or int(stripped) < 1:
-        raise ValueError(f"found '{text}', expected a whole number above zero")
-    return int(stripped)
+    digits = text.strip().lstrip("0")
+    # int() itself refuses thousands of digits, in words of its own
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 7 or int(digits) > _MOST:
+        raise _refusal(text, f"a whole number above zero, at most {_MOST}")
+    return int(digits)

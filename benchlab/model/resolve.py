@@ -51,19 +51,14 @@ def capacity_of(protocol: Protocol, cell: Cell) -> tuple[float | None, str]:
     if stated is None:
         return own, protocol.header.capacity.basis
     where = place(protocol.source, protocol.lines.get("capacity.C", 1), "capacity.C")
-    if stated.ah is None:
+    capacity = stated.in_ah(None)
+    if own is not None and not 0.5 <= capacity / own <= 2.0:
         raise ProtocolError(
-            f"found '{stated.text}', expected a capacity such as 0.2 Ah.",
-            where=where,
-            remedy="Nothing was started; mend the file.",
-        )
-    if own is not None and not 0.5 <= stated.ah / own <= 2.0:
-        raise ProtocolError(
-            f"the protocol says C = {stated.ah:g} Ah, the cell says {own:g} Ah.",
+            f"the protocol says C = {capacity:g} Ah, the cell says {own:g} Ah.",
             where=where,
             remedy="One of them is wrong by more than a factor of two; mend it.",
         )
-    return stated.ah, protocol.header.capacity.basis
+    return capacity, protocol.header.capacity.basis
 
 
 def limits_of(protocol: Protocol, cell: Cell, capacity_ah: float) -> RunLimits:

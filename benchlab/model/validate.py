@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from benchlab.errors import BenchError
 from benchlab.model import quantity
@@ -14,10 +14,12 @@ from benchlab.model.yaml_text import Node
 
 __all__ = [
     "Amperes",
+    "CapacityAh",
     "Celsius",
     "ChargeAh",
     "Count",
     "Grams",
+    "Name",
     "Seconds",
     "SquareCentimetres",
     "Strict",
@@ -43,14 +45,30 @@ def _reader(function: Any) -> BeforeValidator:
     return BeforeValidator(read)
 
 
+def _absolute(capacity: quantity.Charge) -> quantity.Charge:
+    if capacity.ah is None:
+        raise ValueError(f"found '{capacity.text}', expected a capacity such as 0.2 Ah")
+    return capacity
+
+
 Volts = Annotated[float, _reader(quantity.voltage)]
 Amperes = Annotated[quantity.Rate, _reader(quantity.current)]
 Seconds = Annotated[float, _reader(quantity.duration)]
 ChargeAh = Annotated[quantity.Charge, _reader(quantity.charge)]
+CapacityAh = Annotated[ChargeAh, AfterValidator(_absolute)]
 Celsius = Annotated[float, _reader(quantity.temperature)]
 Grams = Annotated[float, _reader(quantity.mass)]
 SquareCentimetres = Annotated[float, _reader(quantity.area)]
 Count = Annotated[int, _reader(quantity.number)]
+
+
+def _name(value: str) -> str:
+    if not value.strip() or "\n" in value.strip():
+        raise ValueError(f"found {value[:60]!r}, expected a name of one line")
+    return value.strip()
+
+
+Name = Annotated[str, AfterValidator(_name)]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -80,7 +98,7 @@ def validate(
     """
     plain = node.plain()
     if not isinstance(plain, dict):
-        found = f"'{plain}'" if isinstance(plain, str) else "a list"
+        found = f"'{plain[:60]}'" if isinstance(plain, str) else "a list"
         raise error(
             f"found {found}, expected a mapping (key: value).",
             where=place(source, node.line, field),
@@ -147,5 +165,6 @@ def _explain(
         return f"the key '{last}' is missing.", "Add it."
     if kind == "value_error":
         return f"{problem['ctx']['error']}.", "Nothing was started; mend the file."
-    found = problem.get("input")
-    return f"found {found!r}: {problem['msg']}.", "Nothing was started; mend the file."
+    found = repr(problem.get("input"))
+    found = found if len(found) <= 60 else f"{found[:60]}…"
+    return f"found {found}: {problem['msg']}.", "Nothing was started; mend the file."
