@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import os
 import sys
 from collections.abc import Sequence
 
 from benchlab import __version__, plugins
+from benchlab.cli.output import guarded_output
 from benchlab.errors import BenchError
 
 __all__ = ["main"]
@@ -62,30 +62,35 @@ def _parser(commands: dict[str, str], wanted: str | None) -> argparse.ArgumentPa
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; errors for users are printed, never raised."""
     words = list(sys.argv[1:] if words is None else words)
-    try:
-        commands = _commands()
-        first = next((word for word in words if not word.startswith("-")), None)
-        if first is not None and first not in commands:
-            close = difflib.get_close_matches(first, commands, n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
-            print(f"benchlab: there is no command '{first}'.{hint}", file=sys.stderr)
-            print(f"Commands: {', '.join(commands)}.", file=sys.stderr)
-            return 2
-        parser = _parser(commands, first)
-        arguments = parser.parse_args(words)
-        if arguments.command is None:
-            parser.print_help()
-            return 2
-        code: int = arguments.run(arguments)
-        sys.stdout.flush()
-        return code
-    except BenchError as error:
-        print(f"benchlab: {error}", file=sys.stderr)
-        return error.exit_code
-    except BrokenPipeError:
-        # the reader of our output closed it, as head does; a second complaint helps nobody
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        print("benchlab: stopped by Ctrl-C.", file=sys.stderr)
-        return 31
+    with guarded_output() as output:
+        try:
+            code = _run(words)
+        except BenchError as error:
+            print(f"benchlab: {error}", file=sys.stderr)
+            code = error.exit_code
+        except KeyboardInterrupt:
+            print("benchlab: stopped by Ctrl-C.", file=sys.stderr)
+            code = 31
+        except SystemExit as ended:
+            # argparse has printed the help, or what is wrong with the words
+            code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+            raise SystemExit(output.settle(code)) from None
+        return output.settle(code)
+
+
+def _run(words: list[str]) -> int:
+    commands = _commands()
+    first = next((word for word in words if not word.startswith("-")), None)
+    if first is not None and first not in commands:
+        close = difflib.get_close_matches(first, commands, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        print(f"benchlab: there is no command '{first}'.{hint}", file=sys.stderr)
+        print(f"Commands: {', '.join(commands)}.", file=sys.stderr)
+        return 2
+    parser = _parser(commands, first)
+    arguments = parser.parse_args(words)
+    if arguments.command is None:
+        parser.print_help()
+        return 2
+    code: int = arguments.run(arguments)
+    return code

@@ -26,6 +26,11 @@ def place(tmp_path):
         PROTOCOL.replace("nmc811_graphite_pouch", "lfp_graphite_26650").replace("0.2 Ah", "2.3 Ah")
     )
     (tmp_path / "cell.yaml").write_text("id: x\ntype: nmc811_graphite_puch\n")
+    (tmp_path / "nul.yaml").write_text(PROTOCOL.replace("name: t", 'name: "a\\0b"'))
+    (tmp_path / "deep.yaml").write_text("name: t\nsteps: " + "[" * 5000)
+    (tmp_path / "long.yaml").write_text(PROTOCOL.replace("Charge at C/2 for 1 s", "rest: 1e300 h"))
+    (tmp_path / "nameless.yaml").write_text(PROTOCOL.replace("name: t", "name:"))
+    (tmp_path / "nul_cell.yaml").write_text('type: nmc811_graphite_pouch\nid: "\\ud800"\n')
     (tmp_path / "empty.h5").touch()
     (tmp_path / "text.h5").write_text("time,volt\n")
     (tmp_path / "taken.h5").write_text("mine")
@@ -47,6 +52,14 @@ RUN = [
     (("run", "rate.yaml", *FAST, "--out", "o.h5"), 13, "no capacity"),
     (("run", "large.yaml", *FAST, "--out", "o.h5"), 26, "beyond keithley2450"),
     (("run", "good.yaml", *FAST, "--cell", "cell.yaml", "--out", "o.h5"), 14, "cell.yaml:2"),
+    (("run", "good.yaml", *FAST, "--cell", "nul_cell.yaml", "--out", "o.h5"), 14, "cell.yaml:2: "),
+    (("run", "nul.yaml", *FAST, "--out", "o.h5"), 13, "nul.yaml:1: found the character U+0000"),
+    (("run", "deep.yaml", *FAST, "--out", "o.h5"), 13, "deep.yaml:2: values lie more than 50 deep"),
+    (("run", "long.yaml", *FAST, "--out", "o.h5"), 13, "long.yaml:5, steps[1].rest: found '1e300"),
+    (("run", "nameless.yaml", *FAST, "--out", "o.h5"), 13, "nameless.yaml:1, name: found ''"),
+    (("run", "good.yaml", *FAST, "--seed", "-1", "--out", "o.h5"), 2, "number from 0 to"),
+    (("run", "good.yaml", *FAST, "--seed", "9" * 5000, "--out", "o.h5"), 2, "number from 0 to"),
+    (("demo", "--seed", "-1", "--out", "demo"), 2, "number from 0 to"),
     (("run", "good.yaml", *FAST, "--out", "taken.h5"), 12, "never written over"),
     (("run", "good.yaml", *FAST, "--out", "no/o.h5"), 50, "does not exist"),
     (("run", "good.yaml", *FAST, "--out", "o.csv"), 2, "must end in .h5"),

@@ -10,6 +10,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchlab.cli.words import seed
+
 if TYPE_CHECKING:
     from benchlab_analysis.cycles import CycleTable
 
@@ -23,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("demo"), metavar="DIR", help="a new folder (demo)"
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the instrument's errors and noise")
+    parser.add_argument("--seed", type=seed, default=1, help="of the instrument's errors and noise")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchlab.cli.words import seed
+
 HELP = "run a protocol on one channel and record it"
 
 
@@ -41,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     simulated.add_argument("--fast", action="store_true", help="on a virtual clock")
     simulated.add_argument("--ideal", action="store_true", help="an instrument without errors")
     simulated.add_argument("--fresh", action="store_true", help="a cell that was never charged")
-    simulated.add_argument("--seed", type=int, default=0, help="of errors and noise")
+    simulated.add_argument("--seed", type=seed, default=0, help="of errors and noise")
     simulated.add_argument(
         "--truth", type=Path, metavar="FILE.json", help="write what the simulated cell knows"
     )
