@@ -94,7 +94,7 @@ class Counter:
         self._integrate = not is_open
         self.charge = self._energy = 0.0
         self._time = time
-        self._count = 1
+        self._count += 1
         self._low, self._high = math.inf, -math.inf
         self._current = self._power = 0.0
         if voltage == voltage:
@@ -122,8 +122,13 @@ class Counter:
             self._power = power
         self._time = time
 
+    def disbelieved(self) -> None:
+        """Take note of a reading that is not counted, but was taken."""
+        self._count += 1
+
     def seen(self, voltage: float) -> None:
         """Take a voltage that was seen without current at the end of a rest."""
+        self._count += 1
         self._low, self._high = min(self._low, voltage), max(self._high, voltage)
 
     def totals(self) -> Totals:
@@ -143,6 +148,7 @@ class Counter:
             self._energy += self._power * hours
         self._base = self.totals()
         result = StepTotals(self.charge, self._energy, self._low, self._high, self._count)
+        self._count = 0
         self._direction = 0
         self._integrate = False
         return result

@@ -34,9 +34,15 @@ class SteadyReader:
         try:
             return self._read()
         except LinkError as error:
-            return self._again(error)
+            return self.again(error)
 
-    def _again(self, error: LinkError) -> Reading:
+    def again(self, error: LinkError) -> Reading:
+        """Measure after a reading failed.
+
+        Raises
+        ------
+        benchlab.errors.BenchError
+        """
         lost: BenchError = error
         for _ in range(TRIES):
             self._log.event("link", "bench", f"{lost.what} The line is opened anew.")

@@ -21,7 +21,7 @@ from benchlab.bench.sink import Sink
 from benchlab.bench.steady import SteadyReader
 from benchlab.bench.step_record import StepRecord
 from benchlab.bench.truth import EdgeWatcher
-from benchlab.errors import BenchError, StorageError
+from benchlab.errors import BenchError, LinkError, StorageError
 from benchlab.model.flags import RowFlag
 from benchlab.model.program import Program, StepPlan
 
@@ -71,10 +71,10 @@ class RunWorker:
         self._guard = Guard(program.limits, program.period_second)
         self._counter = Counter()
         self._log = RunLog(sink, clock, self._counter, self._sequencer)
-        self._read = SteadyReader(source, self._log).read
+        self._steady = SteadyReader(source, self._log)
+        self._read = self._steady.read
         self._margin = source.capabilities.voltage_margin_volt
         self._stop = ""
-        self._next = math.inf
         self._on = False
         self._voltage = seen.voltage
         self._direction = 0
@@ -105,21 +105,21 @@ class RunWorker:
             self._off = self._source.safe()
         # a full disk must not keep anybody from hearing how the run ended
         with suppress(StorageError):
-            self._abandon_step(reason)
+            if self._step is not None:
+                self._step.end_reason = self._step.end_reason or reason
+                now = self._clock.now
+                self._close_step(Edge(now, math.nan, now, math.nan))
             self._log.event(reason, "bench", text)
             proof = "proven off" if self._off.proven else "NOT PROVEN OFF"
             self._log.event("off", "bench", f"output {proof}: {self._off.evidence}")
         return Outcome(reason, text, self._off, self.lateness, error)
 
-    def _abandon_step(self, reason: str) -> None:
-        if self._step is not None:
-            self._step.end_reason = self._step.end_reason or reason
-            now = self._clock.now
-            self._close_step(Edge(now, math.nan, now, math.nan))
-
     def _steps(self) -> None:
         plan = self._sequencer.advance()
         while plan is not None:
+            if self._stop:
+                self._switch_off("stopped")
+                raise _Ended("stopped", self._stop)
             met = self._unsure(plan) and self._look(plan)
             step = self._already_met(plan) if met else self._carry_out(plan)
             if self._sequencer.ended(End(step.end_reason), self._clock.now):
@@ -201,7 +201,6 @@ class RunWorker:
     def _open_step(self, plan: StepPlan, edge: Edge, sign: int, bound: float) -> StepRecord:
         if self._step is None and not self._log.rows:
             self._log.start(edge.began)
-            self._next = edge.began
             self._log.event("start", "bench", f"the cell stands at {self._voltage:.4f} V")
         self._direction = sign or self._direction
         self._sequencer.begin(edge.began, sign, self._margin, bound)
@@ -214,12 +213,12 @@ class RunWorker:
         """Read until the step ends, and return why; the loop that all speed depends on."""
         clock, counter, sequencer = self._clock, self._counter, self._sequencer
         sleep_until, period = clock.sleep_until, self.program.period_second
-        read, guard_reading = self._read, self._guard.reading
+        read, guard_reading = self._source.read, self._guard.reading
         sequencer_reading, counter_reading = sequencer.reading, counter.reading
         late = None if clock.virtual else self.lateness.add
         log = self._log
         every, change = plan.every_second, plan.or_change_volt
-        reading = read()
+        reading = self._read()
         if plan.direction == 0 and reading.current * step.sign < 0.0:
             # near its voltage only the current tells which way a hold goes
             self._direction = step.sign = sequencer.sign = -step.sign
@@ -237,18 +236,20 @@ class RunWorker:
         step.first(reading)
         self._log.row(reading, RowFlag.STEP_START)
         due, last_voltage, recorded = time + every - period / 2.0, voltage, True
-        before = (math.nan, math.nan)
-        final = False
+        voltage_before = charge_before = math.nan
+        charge, final = counter.charge, False
+        began = log.began
+        planned = began + period * math.floor((replied - began) / period)
         while True:
             confirm = 0
-            end = sequencer_reading(time, voltage, current, counter.charge)
+            end = sequencer_reading(time, voltage, current, charge)
             if end is None:
-                before = (voltage, counter.charge)
+                voltage_before, charge_before = voltage, charge
             elif end is End.CONFIRM:
-                step.crossed(before, (voltage, counter.charge))
+                step.crossed((voltage_before, charge_before), (voltage, charge))
                 confirm = CONFIRM
             elif end is End.TRANSITION:
-                step.transition(counter.charge)
+                step.transition(charge)
                 self._log.row(reading, RowFlag.TRANSITION)
                 recorded, last_voltage = True, voltage
                 self._log.event("transition", "instrument", f"{plan.hold_volt:g} V reached")
@@ -271,15 +272,13 @@ class RunWorker:
                 timed = sequencer.tick(clock.now)
                 if timed is not None:
                     return self._end_of(timed, reading, recorded)
-            if self._stop:
-                self._halt(reading, recorded)
             if not confirm:
-                wake = self._next
-                while wake <= replied:
-                    wake += period
-                if wake - self._next > 1.5 * period:
-                    self._overdue(round((wake - self._next) / period) - 1)
-                self._next = wake
+                if planned <= replied:
+                    missed = math.floor((replied - planned) / period)
+                    if missed:
+                        self._overdue(missed)
+                    planned += period * (missed + 1)
+                wake = planned
                 lead = replied - requested + 1e-3
                 if sequencer.look < wake:
                     wake = max(sequencer.look - lead / 2.0, replied)
@@ -295,13 +294,17 @@ class RunWorker:
                     self._halt(reading, recorded)
                 if late is not None:
                     late(clock.now - wake)
-            reading = read()
+            try:
+                reading = read()
+            except LinkError as error:
+                reading = self._steady.again(error)
             time, voltage, current, _, flags, requested, replied = reading
-            verdict = guard_reading(time, voltage, current, counter.charge)
+            verdict = guard_reading(time, voltage, current, charge)
             if verdict is not None:
                 reading = self._confirmed(verdict, reading)
                 time, voltage, current, _, flags, requested, replied = reading
             counter_reading(time, voltage, current)
+            charge = counter.charge
             if confirm:
                 reading = reading._replace(flags=flags | CONFIRM)
             recorded = False
@@ -320,6 +323,7 @@ class RunWorker:
             if isinstance(verdict, Trip):
                 self._trip(verdict, reading)
             self._log.row(reading, RowFlag.SUSPECT)
+            self._counter.disbelieved()
             reading = self._read()
             after = self._guard.reading(
                 reading.time, reading.voltage, reading.current, self._counter.charge

@@ -14,7 +14,6 @@ off. Facts come from manuals and public code; nothing here has been confirmed on
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from benchlab.bench.clock import Clock
 from benchlab.bench.roles import (
@@ -77,13 +76,6 @@ CAPABILITIES = Capabilities(
 )
 
 
-class _State(NamedTuple):
-    """What the driver last set and verified: source function, and whether the output is on."""
-
-    function: str
-    on: bool
-
-
 class Keithley2450:
     """A `benchlab.bench.roles.Source` for one 2450.
 
@@ -104,7 +96,9 @@ class Keithley2450:
         self.resource = resource
         self._clock = clock
         self._serial_number = serial_number
-        self._state = _State("", False)
+        # what was last set and verified
+        self._function = ""
+        self._on = False
         self._set_values: tuple[tuple[str, float], ...] = ()
         self._range = math.nan
         self._volt_range = 20
@@ -124,7 +118,7 @@ class Keithley2450:
             for function in ("VOLT", "CURR"):
                 self._scpi.set(f":OUTP:{function}:SMOD HIMP", f":OUTP:{function}:SMOD?", "HIMP")
             self._scpi.set(":OUTP OFF", ":OUTP?", "0")
-            self._state = _State("", False)
+            self._function, self._on = "", False
             self._scpi.set(":FORM:DATA ASC", ":FORM:DATA?", "ASC")
             self._scpi.set(":FORM:ASC:PREC 10", ":FORM:ASC:PREC?", "10")
             self._scpi.set(":SENS:COUN 1", ":SENS:COUN?", "1")
@@ -158,8 +152,8 @@ class Keithley2450:
         self.line.open()
         self._identify()
         output = self._scpi.ask(":OUTP?")
-        if output != str(int(self._state.on)):
-            raise self._scpi.refusal(":OUTP?", str(int(self._state.on)), output)
+        if output != str(int(self._on)):
+            raise self._scpi.refusal(":OUTP?", str(int(self._on)), output)
         if self._set_values:
             query = ";".join(name for name, _ in self._set_values)
             self._scpi.compare(query, self._scpi.ask(query), self._set_values)
@@ -226,11 +220,11 @@ class Keithley2450:
 
     def apply(self, setpoint: Setpoint) -> Edge:
         """Change the output; the edge is the exchange in which the current changed."""
-        if setpoint.mode is Mode.CURRENT and self._state == _State("VOLT", True):
+        if setpoint.mode is Mode.CURRENT and self._on and self._function == "VOLT":
             began = self._drive(setpoint)
             return Edge(*began, *began, self._range)
         ended = self._scpi.exchange(":OUTP OFF;:OUTP?", "0")
-        self._state = _State(self._state.function, False)
+        self._on = False
         self._range = math.nan
         if setpoint.mode is Mode.OPEN:
             return Edge(*ended, *ended)
@@ -243,12 +237,12 @@ class Keithley2450:
 
     def _configure(self, function: str, sense: str) -> None:
         """Choose a source function with the output off, measured source value, wired in four."""
-        if self._state.function == function:
+        if self._function == function:
             return
         self._scpi.set(f":SOUR:FUNC {function};{sense}", ":SOUR:FUNC?", function)
         self._scpi.set(f":SOUR:{function}:READ:BACK ON", f":SOUR:{function}:READ:BACK?", "1")
         self._scpi.set(f":OUTP:{function}:SMOD HIMP", f":OUTP:{function}:SMOD?", "HIMP")
-        self._state = _State(function, False)
+        self._function = function
 
     def _zero_current(self, voltage_volt: float) -> None:
         self._configure("CURR", ':SENS:FUNC "VOLT"')
@@ -288,27 +282,27 @@ class Keithley2450:
 
     def _output_on(self) -> tuple[float, float]:
         edge = self._scpi.exchange(":OUTP ON;:OUTP?", "1")
-        self._state = _State(self._state.function, True)
+        self._on = True
         return edge
 
     def read(self) -> Reading:
         """Measure voltage and current in one query; with the output open only prove it is open."""
-        function, on = self._state
-        if not on:
+        if not self._on:
             return self._still_open()
         clock = self._clock
         requested = clock.now
         answer = self._query(READ)
         replied = clock.now
         try:
-            source, measured = map(float, answer.split(b","))
+            left, _, right = answer.partition(b",")
+            source, measured = float(left), float(right)
         except ValueError:
             raise GarbledAnswer(READ, answer, where=self.resource) from None
         flags = 0
         if not (-OVERFLOW < source < OVERFLOW and -OVERFLOW < measured < OVERFLOW):
             flags = OVERRANGE_FLAG
             source = measured = math.nan
-        if function != "VOLT":
+        if self._function != "VOLT":
             source, measured = measured, source
         middle = (requested + replied) / 2.0
         # the same as Reading(...) in a third of the time: this line runs for every sample
@@ -340,7 +334,7 @@ class Keithley2450:
                 answer = self._scpi.ask(":OUTP OFF;:OUTP?")
                 modes = {self._scpi.ask(f":OUTP:{f}:SMOD?") for f in ("VOLT", "CURR")}
                 if answer == "0" and modes == {"HIMP"}:
-                    self._state = _State(self._state.function, False)
+                    self._on = False
                     return OffProof(
                         True, "OUTP? reads 0 with the relay open (HIMP)", tuple(problems)
                     )

@@ -54,7 +54,7 @@ def driver():
         line = ScriptedLine(*pairs)
         lines.append(line)
         made = Keithley2450(line, VirtualClock(), resource="test")
-        made._state = type(made._state)(function, on)
+        made._function, made._on = function, on
         return made
 
     yield make
