@@ -26,6 +26,7 @@ from benchlab.cli.stopper import Stopper
 from benchlab.errors import FileError, FileExists, OutputNotProvenOff, StorageError
 from benchlab.model.cell import Cell
 from benchlab.model.program import Program
+from benchlab.store.copy import copy_verified
 from benchlab.store.journal import run_folder
 from benchlab.store.journal_read import read_journal
 from benchlab.store.space import Space, free_bytes
@@ -45,6 +46,7 @@ class RunOptions:
     fresh: bool = False
     truth: Path | None = None
     operator: str = ""
+    copy_to: Path | None = None
     reserve_bytes: int = 0
 
 
@@ -113,6 +115,8 @@ def run_session(
             source.close()
     if told is not None and options.truth is not None:
         _write_truth(options.truth, told)
+    if options.copy_to is not None:
+        note(f"a verified copy is {copy_verified(options.out, options.copy_to)}")
     return RunResult(outcome, options.out, closed.digest, closed.rows, told)
 
 

@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--cell", type=Path, metavar="CELL.yaml", help="the cell on the bench")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.h5", help="never replaced")
+    parser.add_argument(
+        "--copy-to", type=Path, metavar="DIR", help="a verified copy of the closed file, on a share"
+    )
     parser.add_argument("--operator", default="", help="who starts the run; kept in the file")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument(
@@ -88,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
                 fresh=arguments.fresh,
                 truth=arguments.truth,
                 operator=arguments.operator,
+                copy_to=arguments.copy_to,
                 reserve_bytes=reserve_bytes(arguments.reserve_mb),
             ),
             note=reporter.note,
