@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchlab.errors import FileNotReadable
 from benchlab.model.columns import row_dtype
+from benchlab.store.journal_damage import loss_event, shift_steps, substitute_head
 from benchlab.store.journal_frame import (
     HEADER,
     MAGIC,
@@ -26,7 +28,14 @@ from benchlab.store.journal_frame import (
     unpack_segment,
 )
 
-__all__ = ["Damage", "JournalContent", "JournalTail", "has_journal", "read_journal"]
+__all__ = [
+    "Damage",
+    "JournalContent",
+    "JournalTail",
+    "has_journal",
+    "read_journal",
+    "without_record",
+]
 
 _CHUNK = 1 << 18
 _WHOLE = 1 << 30
@@ -247,6 +256,10 @@ class JournalContent:
         rows that are there.
     torn_bytes : int
         Bytes that follow the last whole frame.
+    lost_frames : int
+        Frames lost to damage, with rows or without.
+    head_lost : bool
+        Whether `head` only stands in for a first record that could not be read.
     frames, segment : int
         The number the next frame, and the index the next segment, would have.
     """
@@ -264,6 +277,8 @@ class JournalContent:
     end: dict[str, Any] | None = None
     damage: list[Damage] = field(default_factory=list)
     missing_rows: int = 0
+    lost_frames: int = 0
+    head_lost: bool = False
     torn_bytes: int = 0
     run_id: bytes = b""
     frames: int = 0
@@ -282,7 +297,7 @@ def read_journal(folder: Path, *, take: Callable[[Rows], None] | None = None) ->
     content = JournalContent()
     rows, open_rows = bytearray(), bytearray()
     state = last = b""
-    expected = 0
+    expected = next_number = 0
     holes: list[tuple[int, int]] = []
     block, row_size = _BLOCK_ROWS * ROW.size, ROW.size
     # plain numbers: two frames come for each second of a run, and an enum's look-up shows
@@ -293,11 +308,17 @@ def read_journal(folder: Path, *, take: Callable[[Rows], None] | None = None) ->
         FrameKind.CLOCK: content.clocks,
         FrameKind.INTENT: content.intents,
     }
-    for kind, _, row, payload in tail.frames():
-        if row > expected:
-            holes.append((expected, row))
-            content.events.append(_hole_event(expected, row, open_rows))
-            expected = row
+    for kind, number, row, payload in tail.frames():
+        if row > expected or number > next_number:
+            records = max(number - next_number, 0)
+            moment = ROW.unpack_from(last, len(last) - row_size)[:2] if last else (0.0, 0)
+            lost = (expected, max(row, expected))
+            content.events.append(loss_event(lost, records, moment))
+            content.lost_frames += records
+            if row > expected:
+                holes.append(lost)
+                expected = row
+        next_number = number + 1
         if kind == rows_kind:
             if row != expected or len(payload) % row_size:
                 continue
@@ -332,8 +353,11 @@ def read_journal(folder: Path, *, take: Callable[[Rows], None] | None = None) ->
     content.row_count = expected - content.missing_rows
     content.damage, content.torn_bytes = tail.damage, tail.torn_bytes
     content.run_id, content.frames = tail.run_id, tail.number
+    if not content.head and tail.number:
+        content.head = substitute_head(tail.run_id)
+        content.head_lost = True
     content.segment = max(_segments(folder), default=-1) + 1
-    _count_rows_that_are_there(content.steps, holes)
+    shift_steps(content.steps, holes)
     return content
 
 
@@ -341,21 +365,18 @@ def _records(data: bytearray) -> Rows:
     return np.frombuffer(data, row_dtype())
 
 
-def _hole_event(first: int, stop: int, before: bytearray) -> dict[str, Any]:
-    last = ROW.unpack_from(before, len(before) - ROW.size) if before else (0.0, 0)
-    return {
-        "test_time_second": last[0],
-        "unix_time_nanosecond": last[1],
-        "kind": "gap",
-        "actor": "journal",
-        "text": f"rows {first} to {stop - 1} could not be read: the journal is damaged there",
-    }
-
-
-def _count_rows_that_are_there(steps: list[dict[str, Any]], holes: list[tuple[int, int]]) -> None:
-    if not holes:
-        return
-    for step in steps:
-        first, last = step["first_row"], step["last_row"]
-        step["first_row"] = first - sum(min(b, first) - a for a, b in holes if a < first)
-        step["last_row"] = last - sum(min(b, last + 1) - a for a, b in holes if a <= last)
+def without_record(folder: Path, content: JournalContent) -> FileNotReadable:
+    """Return the error of a journal in which no whole frame was found."""
+    if content.torn_bytes or content.damage:
+        return FileNotReadable(
+            f"none of the journal's {content.torn_bytes} bytes can be read: the run was cut off"
+            " within its first record, or the journal is damaged; whether current had flowed is"
+            " not known.",
+            where=str(folder),
+            remedy="Keep the folder; look at the cell before a new start.",
+        )
+    return FileNotReadable(
+        "the run was cut off before its first record; no current had flowed.",
+        where=str(folder),
+        remedy="Remove the folder and start the run again.",
+    )

@@ -15,7 +15,8 @@ from benchlab.store.closed_read import open_closed
 from benchlab.store.corrections import corrected
 from benchlab.store.follow import Follower
 from benchlab.store.journal import JOURNAL_FORMAT, run_folder
-from benchlab.store.journal_read import has_journal, read_journal
+from benchlab.store.journal_damage import LOST_HEAD
+from benchlab.store.journal_read import has_journal, read_journal, without_record
 from benchlab.store.unfinished import unfinished_step
 
 __all__ = ["open_run"]
@@ -66,15 +67,13 @@ def _open(path: Path) -> Run:
 def _open_journal(folder: Path) -> Run:
     alive = is_locked(folder / "lock")
     content = read_journal(folder)
+    if not content.head:
+        raise without_record(folder, content)
     if content.head.get("format") != JOURNAL_FORMAT:
         raise FileNotReadable(
-            "the run was cut off before its first record; no current had flowed."
-            if not content.head
-            else f"the journal is of format {content.head.get('format')!r}.",
+            f"the journal is of format {content.head.get('format')!r}.",
             where=str(folder),
-            remedy="Remove the folder and start the run again."
-            if not content.head
-            else f"This benchlab reads {JOURNAL_FORMAT!r}.",
+            remedy=f"This benchlab reads {JOURNAL_FORMAT!r}.",
         )
     head = content.head
     rows = content.rows
@@ -103,7 +102,8 @@ def _open_journal(folder: Path) -> Run:
             "journal_damage": [
                 f"bytes {item.first_byte} to {item.last_byte} of segment {item.segment} are damaged"
                 for item in content.damage
-            ],
+            ]
+            + [LOST_HEAD] * content.head_lost,
             "missing_rows": content.missing_rows,
         },
         load_part=lambda name, start, stop: np.ascontiguousarray(rows[name][start:stop]),

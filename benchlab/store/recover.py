@@ -9,12 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from benchlab.errors import BenchError, FileError, FileMissing, FileNotReadable
 from benchlab.platform import is_locked, unix_ns
 from benchlab.store.compact import Closed, close_run, remove_leftovers
 from benchlab.store.journal import JournalWriter
+from benchlab.store.journal_damage import LOST_HEAD
 from benchlab.store.journal_frame import run_folder
-from benchlab.store.journal_read import JournalContent, has_journal, read_journal
+from benchlab.store.journal_read import JournalContent, has_journal, read_journal, without_record
 
 __all__ = ["Recovery", "find_runs", "recover_run"]
 
@@ -99,16 +103,18 @@ def recover_run(path: Path, *, close: Callable[[Path, Path], Closed] = close_run
             raise FileNotReadable(
                 "there is no journal in this folder.", where=str(folder), remedy="Remove it."
             )
-        content = read_journal(folder, take=lambda _: None)
+        current = False
+
+        def take(rows: npt.NDArray[np.void]) -> None:
+            nonlocal current
+            current |= bool(np.any(rows["current_ampere"] != 0.0))
+
+        content = read_journal(folder, take=take)
         found = _describe(content, closed=path.exists())
         if not content.head:
-            raise FileNotReadable(
-                "the run was cut off before its first record; no current had flowed.",
-                where=str(folder),
-                remedy="Remove the folder and start the run again.",
-            )
+            raise without_record(folder, content)
         if content.end is None:
-            _append_end(folder, content)
+            _append_end(folder, content, current=current)
         closed = close(folder, path)
     except BenchError as error:
         return Recovery(path, found, "left as it is", error=error)
@@ -125,22 +131,19 @@ def _describe(content: JournalContent, *, closed: bool) -> str:
     text += f": {content.row_count} rows, {len(content.steps)} finished steps"
     if content.torn_bytes:
         text += f", {content.torn_bytes} bytes of an unfinished frame"
+    if content.head_lost:
+        text += f"; {LOST_HEAD}"
     if content.missing_rows or content.damage:
         text += f", {content.missing_rows} rows lost to damage in {len(content.damage)} places"
     return text
 
 
-def _append_end(folder: Path, content: JournalContent) -> None:
+def _append_end(folder: Path, content: JournalContent, *, current: bool) -> None:
     """Append what became of the run, and its closing record, in one go."""
     time, unix = _last_moment(content)
     now = unix_ns()
     away = f"{max(now - unix, 0) / 1e9:.0f} s" if unix else "an unknown time"
-    output = content.intents[-1]["output"] if content.intents else "off"
-    after = (
-        "the output was on; what flowed after this is not known"
-        if output == "on"
-        else "the output was off"
-    )
+    after = _output(content, current=current)
     guardian = folder / "guardian.log"
     said = ""
     with suppress(OSError):
@@ -166,6 +169,19 @@ def _append_end(folder: Path, content: JournalContent) -> None:
         writer.close()
     finally:
         writer.release()
+
+
+def _output(content: JournalContent, *, current: bool) -> str:
+    """Return what is known of the output where the journal ends."""
+    said = content.intents[-1]["output"] if content.intents else "unknown" if current else "off"
+    if content.damage or content.lost_frames or content.missing_rows:
+        # the record of a switching may be among what was lost
+        said = "unknown"
+    elif content.torn_bytes and said != "on":
+        said = "unknown"
+    if said == "on":
+        return "the output was on; what flowed after this is not known"
+    return "the output was off" if said == "off" else "whether the output was on is not known"
 
 
 def _last_moment(content: JournalContent) -> tuple[float, int]:

@@ -12,6 +12,13 @@ from benchlab.store.journal_read import JournalContent
 
 __all__ = ["unfinished_step"]
 
+_NO_PLAN: Mapping[str, Any] = {
+    "label": "",
+    "step_type": "",
+    "cycle_kind": "",
+    "current_ampere": float("nan"),
+}
+
 
 def unfinished_step(content: JournalContent) -> list[dict[str, Any]]:
     """Return the step under way, as far as its recorded rows tell, or nothing."""
@@ -20,7 +27,8 @@ def unfinished_step(content: JournalContent) -> list[dict[str, Any]]:
     if not len(part) or part["step_count"][-1] <= done:
         return []
     part = part[part["step_count"] == part["step_count"][-1]]
-    plan: Mapping[str, Any] = content.head["protocol"]["steps"][int(part["step_id"][0])]
+    plans: list[Mapping[str, Any]] = content.head["protocol"]["steps"]
+    plan = _NO_PLAN if content.head_lost else plans[int(part["step_id"][0])]
     start, end = part[0], part[-1]
     voltage = part["voltage_volt"][np.isfinite(part["voltage_volt"])]
     gained = {

@@ -9,6 +9,8 @@ from benchlab.cli.main import main
 from benchlab.errors import FileExists, FileMissing, FileNotReadable
 from benchlab.store.compact import close_run
 from benchlab.store.journal import JournalWriter, run_folder
+from benchlab.store.journal_frame import HEADER, MAGIC, SEGMENT, FrameKind
+from benchlab.store.journal_read import read_journal
 from benchlab.store.recover import find_runs, recover_run
 
 STEP = {"label": "", "step_type": "CC_CHG", "cycle_kind": "cycle", "current_ampere": 1.0}
@@ -192,3 +194,132 @@ def test_a_half_removed_folder_without_its_closed_file_is_kept(tmp_path):
     done.mkdir()
     recover_run(tmp_path / "a.h5")
     assert done.is_dir()
+
+
+def lose(path, frame_kind, *, copies=1):
+    """Flip a byte in the first so many frames of a kind."""
+    (segment,) = (run_folder(path) / "journal").iterdir()
+    data = bytearray(segment.read_bytes())
+    place = SEGMENT.size
+    while copies and data[place : place + 4] == MAGIC:
+        _, kind, _, _, length, *_ = HEADER.unpack_from(data, place)
+        if kind == frame_kind:
+            data[place + HEADER.size] ^= 1
+            copies -= 1
+        place += HEADER.size + length
+    assert not copies, "the test is about frames that are there"
+    segment.write_bytes(bytes(data))
+
+
+def test_a_lost_intent_is_told_and_nothing_is_said_of_the_output(tmp_path):
+    path = cut_off(tmp_path / "a.h5")
+    lose(path, FrameKind.INTENT)
+    assert recover_run(path).error is None
+    events = benchlab.open(path).events
+    assert events["kind"].tolist() == ["damage", "gap", "recovered"]
+    assert "1 record without rows" in events["text"][0]
+    assert "whether the output was on is not known" in events["text"][1]
+
+
+def test_rows_with_current_but_no_intent_say_nothing_of_the_output(tmp_path):
+    for name, current in (("a.h5", 1.0), ("b.h5", 0.0)):
+        path = tmp_path / name
+        writer = JournalWriter(run_folder(path), durable=False)
+        writer.open_record(HEAD)
+        writer.row(1.0, START, 3.5, current, 1, 1, 0, 0.0, 0.0, 0.0, 0.0, 25.0, 0)
+        writer.flush()
+        writer.release()
+        recover_run(path)
+        said = benchlab.open(path).events["text"][0]
+        assert ("is not known" in said) == (current != 0.0)
+        assert ("the output was off" in said) == (current == 0.0)
+
+
+def test_a_lost_step_is_told(tmp_path):
+    path = tmp_path / "a.h5"
+    writer = begin(path)
+    writer.event(
+        {
+            "test_time_second": 3250.0,
+            "unix_time_nanosecond": START,
+            "kind": "x",
+            "actor": "bench",
+            "text": "",
+        }
+    )
+    writer.row(3260.0, START, 3.5, 1.0, 1, 1, 0, 1.0, 0.0, 3.5, 0.0, 25.0, 0)
+    writer.flush()
+    writer.release()
+    lose(path, FrameKind.EVENT)
+    recover_run(path)
+    events = benchlab.open(path).events
+    assert events["kind"][0] == "damage"
+    assert events["test_time_second"][0] == 3240.0
+
+
+def blacked_out(path):
+    """Lose what the first frames say, as a bad page does."""
+    lose(path, FrameKind.OPEN, copies=2)
+
+
+def zeroed(path):
+    """Zero the start of the first segment, header and all, up to its first rows."""
+    (segment,) = (run_folder(path) / "journal").iterdir()
+    data = segment.read_bytes()
+    stop = data.index(MAGIC, data.index(b'"output":"on"'))
+    segment.write_bytes(bytes(stop) + data[stop:])
+
+
+@pytest.mark.parametrize("damage", [blacked_out, zeroed])
+def test_a_journal_whose_description_is_lost_still_gives_every_row(tmp_path, damage, capsys):
+    path = cut_off(tmp_path / "a.h5")
+    damage(path)
+    run = benchlab.open(path)
+    assert len(run) == 10
+    assert "damaged" in run.meta["damaged"]
+    assert run.steps["end_reason"].tolist() == ["unfinished"]
+    assert main(["info", str(path)]) == 0
+    assert main(["check", str(path)]) != 0
+    told = capsys.readouterr()
+    assert "description of this run" in told.out
+    assert "no current" not in told.out + told.err
+    assert "Remove" not in told.out + told.err
+    result = recover_run(path)
+    assert result.error is None
+    assert "description of this run" in result.found
+    assert "10 rows" in result.found
+    closed = benchlab.open(path)
+    assert closed["test_time_second"].tolist() == [360.0 * k for k in range(10)]
+    assert "damaged" in closed.meta["damaged"]
+    assert "whether the output was on is not known" in " ".join(closed.events["text"])
+
+
+def test_a_journal_of_which_nothing_can_be_read_is_not_called_empty(tmp_path):
+    path = cut_off(tmp_path / "a.h5")
+    (segment,) = (run_folder(path) / "journal").iterdir()
+    segment.write_bytes(segment.read_bytes().replace(MAGIC, b"????"))
+    error = str(recover_run(path).error)
+    assert "not known" in error
+    assert "Keep the folder" in error
+    with pytest.raises(FileNotReadable, match="not known"):
+        benchlab.open(path)
+
+
+def test_the_gap_of_rows_lost_behind_a_step_has_the_time_of_the_last_row(tmp_path):
+    path = tmp_path / "a.h5"
+    writer = JournalWriter(run_folder(path), durable=False)
+    writer.open_record(HEAD)
+    writer.row(100.0, START, 3.5, 1.0, 1, 1, 0, 0.0, 0.0, 0.0, 0.0, 25.0, 0)
+    writer.step({"step_count": 1, "first_row": 0, "last_row": 0})
+    before = (run_folder(path) / "journal" / "000000.blj").stat().st_size
+    writer.row(110.0, START, 3.5, 1.0, 1, 2, 0, 0.0, 0.0, 0.0, 0.0, 25.0, 0)
+    writer.flush()
+    writer.state({"test_time_second": 110.0})
+    writer.release()
+    (segment,) = (run_folder(path) / "journal").iterdir()
+    data = bytearray(segment.read_bytes())
+    data[before + HEADER.size] ^= 1
+    segment.write_bytes(bytes(data))
+    (event,) = read_journal(run_folder(path)).events
+    assert (event["kind"], event["test_time_second"]) == ("gap", 100.0)
+    assert event["unix_time_nanosecond"] == START
