@@ -122,6 +122,9 @@ def _correction_findings(path: Path) -> Iterator[Finding]:
 def _ending(run: Run, notes: list[str]) -> Iterator[Finding]:
     if run.state == "interrupted":
         yield Finding("interrupted", "the writer ended without a closing record")
+    elif run.meta.get("end_reason") == "interrupted":
+        told = run.meta.get("end_text") or "the writer ended without closing it"
+        yield Finding("interrupted", f"the run was cut off and recovered: {told}")
     torn = int(run.meta.get("torn_bytes", 0))
     if torn and run.state == "running":
         notes.append(f"{torn} bytes at the end of the journal are being written")
@@ -131,8 +134,15 @@ def _ending(run: Run, notes: list[str]) -> Iterator[Finding]:
             f"{torn} bytes at the end of the journal are no whole frame: what they held was never"
             " confirmed as written",
         )
-    for text in run.meta.get("journal_damage", ()):
-        yield Finding("journal", str(text))
+    damage = [str(text) for text in run.meta.get("journal_damage", ())]
+    for place in run.meta.get("damage", ()):  # as a closed file carries what its journal said
+        segment, first, last = place
+        damage.append(f"bytes {first} to {last} of segment {segment} of the journal were damaged")
+    for text in damage:
+        yield Finding("journal", text)
+    missing = int(run.meta.get("missing_rows", 0))
+    if missing:
+        yield Finding("missing rows", f"{missing} recorded rows were lost to damage of the journal")
     if run.meta.get("output_proven_off") is False:
         yield Finding("output", "the output could not be proven off when the run ended")
 
