@@ -29,6 +29,7 @@ __all__ = ["JOURNAL_FORMAT", "ROW", "WAITING_BYTES", "FrameKind", "JournalWriter
 WAITING_BYTES = 64 << 20
 """What may wait in memory while the disk takes nothing: half a day of rows at 10 Hz."""
 _ROWS_A_FRAME = 8192 * ROW.size
+_APART_SECOND, _APART_BYTES = 10.0, 64 << 10
 
 
 class JournalWriter:
@@ -85,6 +86,7 @@ class JournalWriter:
         self._space: Space | None = None
         self._warned = False
         self._began = boottime()
+        self._opened: dict[str, Any] = {}
         self._lock = -1
         self._removed = False
         if _after is None:
@@ -136,9 +138,12 @@ class JournalWriter:
         """Append what the run is made with: cell, protocol, instrument, settings."""
         meta = {**content["meta"], "run_id": str(self.run_id)}
         record = {"format": JOURNAL_FORMAT, **content, "meta": meta}
-        # twice: it is the one frame without which no other has a meaning
+        # twice, once more farther on, and in each segment: without it no other has a meaning
         self._add(FrameKind.OPEN, record)
         self._frame(FrameKind.OPEN, record)
+        self._opened = record
+        payload = json.dumps(record, separators=(",", ":")).encode()
+        self._files.preamble = pack_frame(FrameKind.OPEN, self._tag, 0, 0, payload)
 
     def step(self, content: Mapping[str, Any]) -> None:
         """Append a step that ended."""
@@ -154,6 +159,8 @@ class JournalWriter:
 
     def state(self, content: Mapping[str, Any]) -> None:
         """Append counters, last reading and place in the program, and flush."""
+        if boottime() - self._began >= _APART_SECOND or self._files.written_bytes >= _APART_BYTES:
+            self._open_again()
         space = self._space.record() if self._space else {}
         self._frame(FrameKind.STATE, {**content, **space})
 
@@ -169,7 +176,13 @@ class JournalWriter:
 
     def end(self, content: Mapping[str, Any]) -> None:
         """Append the closing record."""
+        self._open_again()
         self._frame(FrameKind.END, content)
+
+    def _open_again(self) -> None:
+        if self._opened:
+            self._add(FrameKind.OPEN, self._opened)
+            self._opened = {}
 
     def _frame(self, kind: FrameKind, content: Mapping[str, Any]) -> None:
         self._add(kind, content)

@@ -37,6 +37,7 @@ __all__ = [
     "without_record",
 ]
 
+_OPEN = int(FrameKind.OPEN)
 _CHUNK = 1 << 18
 _WHOLE = 1 << 30
 _BLOCK_ROWS = 1 << 20
@@ -96,6 +97,7 @@ class JournalTail:
         self.run_id = b""
         self.number = 0
         self.segment = -1
+        self._opened = False
         self._whole = whole
         self._file: io.FileIO | None = None
         self._offset = 0
@@ -199,8 +201,12 @@ class JournalTail:
                 # every segment header so far is damaged: the frames' own tag is all there is
                 self.run_id = tag + bytes(12)
             # frames whose sync failed are written once more in a new segment
-            if number >= self.number:
-                self.number = number + 1
+            again = number < self.number
+            if kind == _OPEN:
+                # each segment repeats it, under its first number
+                again, self._opened = self._opened and again, True
+            if not again:
+                self.number = max(self.number, number + 1)
                 found.append(Frame(kind, number, row, payload))
 
     def _search(self) -> bool:
@@ -318,7 +324,7 @@ def read_journal(folder: Path, *, take: Callable[[Rows], None] | None = None) ->
             if row > expected:
                 holes.append(lost)
                 expected = row
-        next_number = number + 1
+        next_number = max(next_number, number + 1)
         if kind == rows_kind:
             if row != expected or len(payload) % row_size:
                 continue
@@ -335,7 +341,7 @@ def read_journal(folder: Path, *, take: Callable[[Rows], None] | None = None) ->
             content.steps.append(json.loads(payload))
             open_rows = bytearray()
         elif kind == FrameKind.OPEN:
-            content.head = json.loads(payload)
+            content.head = content.head or json.loads(payload)
         elif kind == FrameKind.END:
             content.end = json.loads(payload)
         elif kind in listed:

@@ -53,6 +53,9 @@ class SegmentFiles:
     ----------
     written_bytes : int
         Bytes of frames handed to the system.
+    preamble : bytes
+        A frame that each segment begins with, beside those given; nothing at first. One that is
+        larger than half a segment is left out.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class SegmentFiles:
         look: Callable[[], None] = lambda: None,
     ) -> None:
         self.written_bytes = 0
+        self.preamble = b""
         self._folder = folder
         self._run_id = run_id
         self._size = size
@@ -205,16 +209,18 @@ class SegmentFiles:
         return _Segment(index, file, size, reserved)
 
     def _rotate(self, need: int, number: int) -> _Segment:
+        preamble = self.preamble if 2 * len(self.preamble) <= self._size else b""
+        need += SEGMENT.size + len(preamble)
         with self._making:
             segment = self._spare
-            if segment is not None and segment.size < SEGMENT.size + need:
+            if segment is not None and segment.size < need:
                 self._drop_spare()
                 segment = None
             if segment is None:
-                segment = self._create(self._next, max(self._size, SEGMENT.size + need))
+                segment = self._create(self._next, max(self._size, need))
                 self._next += 1
             self._spare = segment
-            self._write(segment, pack_segment(self._run_id, segment.index, number))
+            self._write(segment, pack_segment(self._run_id, segment.index, number) + preamble)
             self._spare = None
         with self._guard:
             if self._segment is not None:
