@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchlab.errors import FileNotReadable
+from benchlab.model.columns import STEP_COLUMNS
 from benchlab.model.run import Run
 from benchlab.model.table import Table
 from benchlab.store.check_rows import COUNTERS, Places, RowScan, scan_rows
@@ -21,6 +23,8 @@ from benchlab.store.finding import Finding
 from benchlab.store.reader import open_run
 
 __all__ = ["CheckReport", "check_run"]
+
+NEEDED_COLUMNS = ("test_time_second", "voltage_volt", "current_ampere")
 
 
 @dataclass
@@ -48,7 +52,7 @@ class CheckReport:
     steps: Table = field(default_factory=lambda: Table({}))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values, as for JSON; NaN becomes None."""
+        """Return plain values, as for JSON; unknown numbers become None."""
         return {
             "file": str(self.path),
             "clean": not self.findings,
@@ -59,7 +63,10 @@ class CheckReport:
             "findings": [finding.as_dict() for finding in self.findings],
             "notes": self.notes,
             "charge": [
-                {k: None if isinstance(v, float) and v != v else v for k, v in record.items()}
+                {
+                    k: None if isinstance(v, float) and not isfinite(v) else v
+                    for k, v in record.items()
+                }
                 for record in self.steps.records()
             ],
         }
@@ -73,11 +80,20 @@ def check_run(path: str | os.PathLike[str]) -> CheckReport:
     benchlab.errors.FileMissing, benchlab.errors.FileNotReadable
         There is nothing that could be opened; damage inside it is a finding.
     """
-    path = Path(path)
+    # a value that is no number is a finding of its own; what is computed from it may be NaN
+    with np.errstate(invalid="ignore", over="ignore"):
+        return _check(Path(path))
+
+
+def _check(path: Path) -> CheckReport:
     run = open_run(path, as_recorded=True)
     report = CheckReport(path, run.state, len(run), run.steps.rows)
     report.findings += _correction_findings(path)
     report.findings += _ending(run, report.notes)
+    lacking = list(_missing_columns(run))
+    report.findings += lacking
+    if lacking:
+        return report
     index = [run.steps[name].astype(np.int64) for name in ("step_count", "first_row", "last_row")]
     try:
         scan = scan_rows(run, index[0], index[1], index[2])
@@ -106,6 +122,20 @@ def check_run(path: str | os.PathLike[str]) -> CheckReport:
     else:
         report.notes.append("there is no step table: nothing to compare the rows with")
     return report
+
+
+def _missing_columns(run: Run) -> Iterator[Finding]:
+    """Yield columns without which rows and steps cannot be compared; imports may have no steps."""
+    if not run.steps.rows:
+        return
+    for what, needed, present in (
+        ("rows", NEEDED_COLUMNS, run.column_names),
+        ("steps", STEP_COLUMNS, tuple(run.steps)),
+    ):
+        lacking = [name for name in needed if name not in present]
+        if lacking:
+            text = f"the {what} have no {', '.join(lacking)}: they were not checked any further"
+            yield Finding("missing columns", text)
 
 
 def _correction_findings(path: Path) -> Iterator[Finding]:

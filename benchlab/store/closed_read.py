@@ -55,7 +55,7 @@ def open_closed(path: Path) -> Run:
                     remedy="It may be of a newer benchlab, or of another program.",
                 )
             return _closed_run(path, file)
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise FileNotReadable(
             f"the file is damaged or truncated ({error}).",
             where=str(path),
@@ -64,6 +64,7 @@ def open_closed(path: Path) -> Run:
 
 
 def _closed_run(path: Path, file: Any) -> Run:
+    _must_be_whole(path, file)
     documents = {name: item[()].decode() for name, item in file["documents"].items()}
     stored = (
         sorted(file["overview"], key=lambda name: int(name.rpartition("_")[2]))
@@ -96,6 +97,25 @@ def _closed_run(path: Path, file: Any) -> Run:
         overview_blocks=tuple(int(name.rpartition("_")[2]) for name in stored),
         overview_columns=tuple(name for name in shown if not name.endswith("_time")),
     )
+
+
+def _must_be_whole(path: Path, file: Any) -> None:
+    """Refuse a file that lacks a part, or whose columns are not all as long as it says."""
+    lacking = [f"/{name}" for name in ("rows", "steps", "events", "documents") if name not in file]
+    wrong = [f"it has no {', '.join(lacking)}"] if lacking else []
+    if not lacking:
+        count = int(file.attrs["rows"])
+        wrong = [
+            f"column {name} has {item.shape[0]} rows where the file says {count}"
+            for name, item in file["rows"].items()
+            if item.shape != (count,)
+        ]
+    if wrong:
+        raise FileNotReadable(
+            f"the file is damaged, or was changed after it was closed: {'; '.join(wrong)}.",
+            where=str(path),
+            remedy="Take it from its source or a backup once more.",
+        )
 
 
 def _row_order(name: str) -> tuple[int, str]:
@@ -154,9 +174,10 @@ def _reading(path: Path, what: str) -> Iterator[Any]:
     try:
         with h5py.File(path, "r", locking=False) as file:
             yield file
-    except (OSError, KeyError, RuntimeError) as error:
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise FileNotReadable(
             f"{what} cannot be read: {error}.",
             where=str(path),
-            remedy="The file was changed or damaged since it was opened; take it from a backup.",
+            remedy="The file is damaged, or was changed after it was written; take it from a"
+            " backup.",
         ) from error

@@ -15,9 +15,10 @@ class Finding:
     Attributes
     ----------
     kind : str
-        ``digest``, ``unreadable``, ``time``, ``doubled rows``, ``missing rows``, ``step rows``,
-        ``gap``, ``charge``, ``energy``, ``counter``, ``unfinished step``, ``limits``,
-        ``interrupted``, ``journal``, ``journal tail``, ``output`` or ``corrections``.
+        ``digest``, ``unreadable``, ``time``, ``doubled rows``, ``missing rows``,
+        ``missing columns``, ``step rows``, ``gap``, ``charge``, ``energy``, ``counter``,
+        ``unfinished step``, ``limits``, ``interrupted``, ``journal``, ``journal tail``,
+        ``output`` or ``corrections``.
     step, row : int or None
         The first place.
     """
