@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 from benchlab.errors import CellError, FileNotReadable, StorageError, UsageError
 from benchlab.model.cell import CellFields
@@ -154,6 +155,7 @@ def append_corrections(
                 f"it is not said {what}; nothing was written.",
                 remedy="A correction without a name and a reason is worth nothing: --by and --why.",
             )
+        _must_be_plain(value, what)
     read_corrections(path)  # nothing is added to a file that cannot be read
     place = corrections_path(path)
     lines = place.read_bytes().rpartition(b"\n")[0] if place.exists() else b""
@@ -224,6 +226,18 @@ def _present(run: Run, field: str) -> Any:
     return run.cell.get(field)
 
 
+def _must_be_plain(text: str, where: str) -> None:
+    """Refuse what a terminal obeys instead of showing, and what UTF-8 cannot hold."""
+    for character in text:
+        if category(character) in ("Cc", "Cs"):
+            raise UsageError(
+                f"found the control character or lone surrogate {character!a}; nothing was"
+                " written.",
+                where=where,
+                remedy="Write one line of plain text.",
+            )
+
+
 def cell_changes(values: Mapping[str, str]) -> list[Correction]:
     """Return the changes of a cell that texts such as ``12.3 mg`` ask for, by `SETTABLE` name.
 
@@ -237,7 +251,15 @@ def cell_changes(values: Mapping[str, str]) -> list[Correction]:
                 f"{name!r} cannot be set.", remedy=f"What can be: {', '.join(SETTABLE)}."
             )
     node = Node({name: Node(text, 1) for name, text in values.items()}, 1)
-    fields = validate(CellFields, node, "--set", CellError)
+    for name, text in values.items():
+        _must_be_plain(text, f"--set {name}")
+    try:
+        fields = validate(CellFields, node, "--set", CellError)
+    except CellError as error:  # its remedy speaks of a file, and there is none here
+        named = error.where.rpartition(", ")[2]
+        raise CellError(
+            error.what, where=f"--set {named}", remedy="Nothing was written; mend the value."
+        ) from error
     changes = []
     for name in values:
         value = getattr(fields, name)

@@ -132,6 +132,25 @@ def test_wrong_words_write_nothing(file, capsys):
     assert not corrections_path(file).exists()
 
 
+def test_a_wrong_value_is_not_said_to_be_in_a_file(file, capsys):
+    assert main(["correct", str(file), "--set", "active_mass=abc", *WHO]) == 14
+    said = capsys.readouterr().err
+    assert "--set active_mass" in said
+    assert "file" not in said.replace(str(file), "")
+    assert "Nothing was started" not in said
+
+
+@pytest.mark.parametrize("bad", ["a\x1b[2Jb", "a\nb", "a\udcffb", "a\x85x"])
+def test_texts_that_a_terminal_obeys_or_utf8_cannot_hold_are_refused(file, bad):
+    for words in (
+        ["--set", f"comment={bad}", *WHO],
+        ["--set", "id=B", "--by", bad, "--why", "x"],
+        ["--set", "id=B", "--by", "x", "--why", bad],
+    ):
+        assert main(["correct", str(file), *words]) == 2
+    assert not corrections_path(file).exists()
+
+
 def test_corrections_of_another_run_are_refused(tmp_path, file):
     main(["correct", str(file), "--set", "id=C", *WHO])
     other = write(tmp_path / "b.h5", run_id="2")
