@@ -197,14 +197,10 @@ def _closing(outcome: Outcome) -> Iterator[None]:
     """Say how the run ended where its file could not be completed."""
     try:
         yield
-    except FileError as error:
+    except (FileError, StorageError) as error:
         if not outcome.off.proven:
             raise not_proven_off(outcome.off) from error
-        raise
-    except StorageError as error:
-        if not outcome.off.proven:
-            raise not_proven_off(outcome.off) from error
-        raise StorageError(
+        raise type(error)(
             f"the run ended ({outcome.end_reason}: {outcome.text}) and its output is proven off,"
             f" but {error.what}",
             where=error.where,

@@ -21,6 +21,7 @@ from benchlab.platform import hold_lock, sync_folder
 from benchlab.store.closed import ClosedFileWriter
 from benchlab.store.journal_frame import JOURNAL_FORMAT
 from benchlab.store.journal_read import JournalContent, has_journal, read_journal
+from benchlab.store.space import folder_gone
 from benchlab.store.unfinished import unfinished_step
 
 __all__ = ["Closed", "close_run", "remove_leftovers"]
@@ -61,6 +62,8 @@ def close_run(folder: Path, path: Path, *, patience_second: float = 0.5) -> Clos
     try:
         lock = hold_lock(folder / "lock", patience_second=patience_second)
     except FileNotFoundError:
+        if not path.exists():
+            raise folder_gone(folder, "its closed file was not written.") from None
         lock = -1
     if lock < 0 or not has_journal(folder):
         raise FileError(

@@ -22,7 +22,7 @@ from benchlab.store.journal_frame import (
 )
 from benchlab.store.journal_read import JournalContent
 from benchlab.store.journal_segments import SEGMENT_BYTES, SegmentFiles
-from benchlab.store.space import Space, free_bytes
+from benchlab.store.space import Space, folder_gone, free_bytes
 
 __all__ = ["JOURNAL_FORMAT", "ROW", "WAITING_BYTES", "FrameKind", "JournalWriter", "run_folder"]
 
@@ -315,10 +315,10 @@ class JournalWriter:
 
     def _look(self) -> None:
         """Watch the disk and the folder; called each second by the thread that syncs."""
-        try:
+        moved = not self.folder.is_dir()
+        free = 0
+        with suppress(OSError):
             free = free_bytes(self.folder.parent)
-        except OSError:
-            free = 0
         written = self._files.written_bytes + self.row_count * ROW.size
         space = Space(free, self._reserve, written, boottime() - self._began)
         self._space = space
@@ -332,6 +332,9 @@ class JournalWriter:
                 where=str(self.folder),
                 remedy="Find out who removed it before the next start.",
             )
+        elif moved:
+            self._warned = True
+            self._fault = folder_gone(self.folder, "the run is ended.")
         elif space.short:
             self._warned = True
             self._fault = space.error(

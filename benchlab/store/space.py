@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchlab.errors import StorageError, UsageError
 
-__all__ = ["DEFAULT_RESERVE_BYTES", "Space", "free_bytes", "reserve_bytes"]
+__all__ = ["DEFAULT_RESERVE_BYTES", "Space", "folder_gone", "free_bytes", "reserve_bytes"]
 
 DEFAULT_RESERVE_BYTES = 2_000_000_000
 DAY_SECOND = 86_400.0
@@ -120,3 +120,18 @@ def reserve_bytes(argument_mb: float | None = None) -> int:
         raise UsageError(
             f"the environment says {VARIABLE}={text!r}.", remedy="Give megabytes, such as 2000."
         ) from None
+
+
+def folder_gone(folder: Path, done: str) -> StorageError:
+    """Return the error of a run whose folder is no longer where it was.
+
+    Parameters
+    ----------
+    done : str
+        What the system did about it.
+    """
+    return StorageError(
+        f"the run's folder was moved or removed by another program; {done}",
+        where=str(folder),
+        remedy=f"Find where {folder.name} is now, then: benchlab recover FOUND/{folder.name}",
+    )
