@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -90,6 +91,7 @@ def _check(path: Path) -> CheckReport:
     report = CheckReport(path, run.state, len(run), run.steps.rows)
     report.findings += _correction_findings(path)
     report.findings += _ending(run, report.notes)
+    report.findings += _protocol_findings(run, report.notes)
     lacking = list(_missing_columns(run))
     report.findings += lacking
     if lacking:
@@ -175,6 +177,15 @@ def _ending(run: Run, notes: list[str]) -> Iterator[Finding]:
         yield Finding("missing rows", f"{missing} recorded rows were lost to damage of the journal")
     if run.meta.get("output_proven_off") is False:
         yield Finding("output", "the output could not be proven off when the run ended")
+
+
+def _protocol_findings(run: Run, notes: list[str]) -> Iterator[Finding]:
+    told, text = run.protocol.sha256, run.protocol.text
+    if told and hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() != told:
+        yield Finding("protocol", "the text of the protocol is not the one its SHA-256 was made of")
+    notes.append(
+        "not covered by a checksum: the documents cell, instrument, meta and protocol_steps"
+    )
 
 
 def _row_findings(scan: RowScan, notes: list[str]) -> Iterator[Finding]:

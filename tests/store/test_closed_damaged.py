@@ -75,3 +75,12 @@ def test_a_value_that_is_no_number(file, name, value, words):
     assert main(["check", str(file), *words]) == 16
     kinds = {finding.kind for finding in check_run(file).findings}
     assert kinds >= ({"time", "digest"} if name == "test_time_second" else {"digest"})
+
+
+def test_a_changed_text_of_the_protocol(file, capsys):
+    assert main(["check", str(file)]) == 0
+    assert "not covered by a checksum" in capsys.readouterr().out
+    with h5py.File(file, "r+") as opened:
+        text = opened["documents/protocol_text"][()].decode()
+        opened["documents/protocol_text"][()] = text.replace("1", "2", 1)
+    assert {finding.kind for finding in check_run(file).findings} == {"protocol"}
