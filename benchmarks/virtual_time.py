@@ -14,7 +14,7 @@ from pathlib import Path
 
 import benchlab
 from benchlab.cli.channel import Channel
-from benchlab.cli.session import RunOptions, run_session
+from benchlab.cli.foreground import RunOptions, run_foreground
 from benchlab.model.expand import expand
 from benchlab.model.protocol_text import parse_protocol
 from benchlab.model.resolve import cell_of
@@ -53,7 +53,7 @@ def run(cycles: int, *, ideal: bool, folder: Path):
     options = RunOptions(Channel("keithley2450", ""), out, fast=True, ideal=ideal, seed=1)
     program = expand(protocol, cell)
     began = time.process_time()
-    result = run_session(program, cell, options)
+    result = run_foreground(program, cell, options)
     spent = time.process_time() - began
     recorded = benchlab.open(out)
     truth = result.truth["cycles"]

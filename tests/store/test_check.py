@@ -178,6 +178,23 @@ def test_time_that_runs_back_and_counters_that_step_back(parts, tmp_path):
     assert any("steps back" in finding.text for finding in report.findings)
 
 
+@pytest.mark.parametrize(
+    ("current", "share", "found"),
+    [(-0.01, 0.9, False), (-0.01, 1.2, True), (0.01, 0.9, True), (0.0, 0.1, True)],
+)
+def test_a_counter_may_step_back_as_far_as_a_reversed_current_took(
+    parts, tmp_path, current, share, found
+):
+    rows, steps = parts
+    here = slice(100, 120)
+    rows["current_ampere"][here] = current
+    seconds = np.arange(20) * EVERY
+    start = rows["charging_capacity_ah"][100]
+    rows["charging_capacity_ah"][here] = start - share * 0.01 * seconds / 3600.0
+    report = write(tmp_path / "a.h5", rows, steps)
+    assert any("charging_capacity_ah steps back" in f.text for f in report.findings) == found
+
+
 def test_blocks_do_not_matter(parts, tmp_path, monkeypatch):
     rows, steps = parts
     rows["test_time_second"][[700, 701]] = rows["test_time_second"][[701, 700]]

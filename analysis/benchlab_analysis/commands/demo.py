@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from benchlab.cli.channel import Channel
+    from benchlab.cli.foreground import RunOptions, run_foreground
     from benchlab.cli.report import Reporter
-    from benchlab.cli.session import RunOptions, run_session
     from benchlab.errors import FileExists, StorageError
     from benchlab.model.expand import expand
     from benchlab.model.protocol_text import read_protocol
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     options = RunOptions(Channel(DRIVER, ""), path, fast=True, fresh=True, seed=args.seed)
     with Reporter(program) as reporter:
         reporter.note(f"A simulated {DRIVER} cycles a fresh {cell.type.description}.")
-        result = run_session(program, cell, options, note=reporter.note, watch=reporter.watch)
+        result = run_foreground(program, cell, options, note=reporter.note, watch=reporter.watch)
     code = reporter.result(result)
     if code:
         return code

@@ -55,8 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Carry the protocol out and return the exit code of how it ended."""
     from benchlab.cli.channel import parse_channel
+    from benchlab.cli.foreground import RunOptions, run_foreground
     from benchlab.cli.report import Reporter
-    from benchlab.cli.session import RunOptions, run_session
     from benchlab.errors import UsageError
     from benchlab.model.cell import read_cell
     from benchlab.model.expand import expand
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     cell = cell_of(protocol, read_cell(arguments.cell) if arguments.cell else None)
     program = expand(protocol, cell)
     with Reporter(program, quiet=arguments.json) as reporter:
-        result = run_session(
+        result = run_foreground(
             program,
             cell,
             RunOptions(

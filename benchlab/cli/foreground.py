@@ -31,7 +31,7 @@ from benchlab.store.journal import run_folder
 from benchlab.store.journal_read import read_journal
 from benchlab.store.space import Space, free_bytes
 
-__all__ = ["RunOptions", "RunResult", "not_proven_off", "run_session"]
+__all__ = ["RunOptions", "RunResult", "not_proven_off", "run_foreground"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class RunResult:
     truth: dict[str, Any] | None
 
 
-def run_session(
+def run_foreground(
     program: Program,
     cell: Cell,
     options: RunOptions,
