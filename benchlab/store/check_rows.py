@@ -166,8 +166,8 @@ def _intervals(
     for name in COUNTERS:
         if name in rows:
             fall = -np.diff(rows[name])
-            # a net charge wanders back by noise where a current is nearly zero
-            fallen = fall > 1e-9 + 1e-7 * np.abs(rows[name][:-1])
+            room = 1e-9 + 1e-7 * np.abs(rows[name][:-1]) + _reversed(rows, name, step)
+            fallen = fall > room
             scan.fallen.setdefault(name, Places()).add(number[1:][fallen], fall[fallen])
     if "unix_time_nanosecond" in rows:
         unix = rows["unix_time_nanosecond"]
@@ -181,6 +181,24 @@ def _intervals(
                 rows = {name: values[counted] for name, values in rows.items()}
                 number = number[counted]
         _sums(scan, rows, number, index, fresh=fresh)
+
+
+def _reversed(rows: Mapping[str, npt.NDArray[Any]], name: str, seconds: Floats) -> Floats:
+    """Return by how much a counter may step back from row to row, shape (n - 1,).
+
+    A step driven one way adds its net charge to one counter, so that a current the other way takes
+    from it: at most the larger of the two rows' currents, or powers, for the time between them.
+    """
+    needed = ("current_ampere", "step_count", "voltage_volt")
+    if any(column not in rows for column in needed):
+        return np.zeros(len(seconds))
+    flow = rows["current_ampere"].astype(np.float64)
+    if name.endswith("_wh"):
+        flow = flow * rows["voltage_volt"]
+    against = np.maximum(-flow if name.startswith("charging") else flow, 0.0)
+    taken = np.maximum(against[1:], against[:-1]) * seconds / 3600.0
+    same = rows["step_count"][1:] == rows["step_count"][:-1]
+    return np.where(same & np.isfinite(taken), np.maximum(taken, 0.0), 0.0)
 
 
 def _sums(
