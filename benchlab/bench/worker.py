@@ -354,7 +354,7 @@ class RunWorker:
         )
         self._edges.step_ended(step.step_count, step.sign)
 
-    def _trip(self, trip: Trip, reading: Reading) -> NoReturn:
+    def _trip(self, trip: Trip, reading: Reading | None = None) -> NoReturn:
         self._switch_off("tripped", reading)
         self._log.event("trip", trip.owner, trip.cause)
         raise _Ended("tripped", f"{trip.cause} (limit of the {trip.owner}); output switched off")
@@ -380,9 +380,7 @@ class RunWorker:
     def _overdue(self, missed: int) -> None:
         trip = self._guard.tick(self._clock.now)
         if trip is not None:
-            self._switch_off("tripped")
-            self._log.event("trip", trip.owner, trip.cause)
-            raise _Ended("tripped", f"{trip.cause}; output switched off")
+            self._trip(trip)
         if not self.lateness.missed:
             self._log.event("late", "bench", f"{missed} control periods passed without a reading")
         self.lateness.missed += missed
