@@ -14,8 +14,10 @@ from benchlab.model.quantity import Charge
 from benchlab.model.validate import (
     Amperes,
     CapacityAh,
+    CelsiusRange,
     ChargeAh,
     Grams,
+    Kelvins,
     SquareCentimetres,
     Strict,
     Volts,
@@ -26,7 +28,13 @@ from benchlab.model.yaml_text import Node, load_text, read_yaml
 
 __all__ = ["Cell", "CellType", "CurrentLimits", "Window", "cell_types", "parse_cell", "read_cell"]
 
-Role = Literal["full_cell", "graphite_half_cell", "cathode_half_cell"]
+Role = Literal[
+    "full_cell",
+    "graphite_half_cell",
+    "cathode_half_cell",
+    "lithium_on_copper",
+    "lithium_symmetric",
+]
 FirstHalfCycle = Literal["charge", "discharge"]
 
 
@@ -50,10 +58,24 @@ class CurrentLimits(Strict):
     discharge: Amperes
 
 
+class TemperatureLimits(Strict):
+    """Degrees Celsius that the surface must stay within, and how fast it may warm up."""
+
+    when_charging: CelsiusRange
+    otherwise: CelsiusRange
+    rise_in_a_minute: Kelvins | None = None
+
+
 class HardLimits(Strict):
-    """Limits beyond which the output goes off at once."""
+    """Limits beyond which the output goes off at once.
+
+    `low_once_formed` takes the place of the lower voltage from the step on that arms it: a fresh
+    cell stands far below.
+    """
 
     voltage: Window
+    low_once_formed: Volts | None = None
+    temperature: TemperatureLimits | None = None
     current: CurrentLimits
     charge_in_one_step: ChargeAh = Charge(of_capacity=1.3, text="130 % of C")
 
@@ -66,6 +88,7 @@ class CellType(Strict):
     role: Role = "full_cell"
     first_half_cycle: FirstHalfCycle
     nominal_capacity: CapacityAh
+    area: SquareCentimetres | None = None
     window: Window
     hard_limits: HardLimits
 
@@ -108,7 +131,7 @@ class Cell(CellFields):
             "first_half_cycle": self.counts_first,
             "nominal_capacity_ah": capacity,
             "active_mass_gram": self.active_mass,
-            "area_square_centimetre": self.area,
+            "area_square_centimetre": self.area or self.type.area,
             "lot": self.lot,
             "comment": self.comment,
             "voltage_low_volt": self.type.hard_limits.voltage.low,

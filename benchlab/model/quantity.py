@@ -21,6 +21,8 @@ __all__ = [
     "mass",
     "number",
     "temperature",
+    "temperature_difference",
+    "temperature_range",
     "unit_of",
     "voltage",
 ]
@@ -48,6 +50,7 @@ _TIME = {
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _VALUE = re.compile(rf"({_NUMBER})\s*(\S.*)?")
 _C_RATE = re.compile(rf"(?:({_NUMBER})\s*C|C\s*/\s*({_NUMBER}))")
+_RANGE = re.compile(rf"({_NUMBER})\s+to\s+({_NUMBER})\s*(\S+)")
 _PERCENT_OF_C = re.compile(rf"({_NUMBER})\s*%\s+of\s+C")
 
 
@@ -204,6 +207,26 @@ def temperature(text: str) -> float:
     if parts is None or parts[1] not in ("degC", "°C") or not -273.15 <= parts[0] <= 1000.0:
         raise _refusal(text, "a temperature such as 25 degC, from -273.15 to 1000 degC")
     return parts[0]
+
+
+def temperature_difference(text: str) -> float:
+    """Return kelvins from ``5 K``."""
+    parts = _split(text)
+    if parts is None or parts[1] != "K" or not 0.0 < parts[0] <= 1000.0:
+        raise _refusal(text, "a difference of temperature above zero such as 5 K, at most 1000 K")
+    return parts[0]
+
+
+def temperature_range(text: str) -> tuple[float, float]:
+    """Return the lower and upper degrees Celsius of ``5 to 50 degC``."""
+    expected = "a range such as 5 to 50 degC"
+    match = _RANGE.fullmatch(text.strip())
+    if match is None:
+        raise _refusal(text, expected)
+    low, high = temperature(f"{match[1]} {match[3]}"), temperature(f"{match[2]} {match[3]}")
+    if low >= high:
+        raise _refusal(text, f"{expected}, the lower first")
+    return low, high
 
 
 def mass(text: str) -> float:

@@ -16,9 +16,11 @@ __all__ = [
     "Amperes",
     "CapacityAh",
     "Celsius",
+    "CelsiusRange",
     "ChargeAh",
     "Count",
     "Grams",
+    "Kelvins",
     "Name",
     "Seconds",
     "SquareCentimetres",
@@ -57,6 +59,8 @@ Seconds = Annotated[float, _reader(quantity.duration)]
 ChargeAh = Annotated[quantity.Charge, _reader(quantity.charge)]
 CapacityAh = Annotated[ChargeAh, AfterValidator(_absolute)]
 Celsius = Annotated[float, _reader(quantity.temperature)]
+CelsiusRange = Annotated[tuple[float, float], _reader(quantity.temperature_range)]
+Kelvins = Annotated[float, _reader(quantity.temperature_difference)]
 Grams = Annotated[float, _reader(quantity.mass)]
 SquareCentimetres = Annotated[float, _reader(quantity.area)]
 Count = Annotated[int, _reader(quantity.number)]
