@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-__all__ = ["Truth", "Twin", "TwinSpec"]
+__all__ = ["Surrounded", "Truth", "Twin", "TwinSpec"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +52,13 @@ class Twin(Protocol):
 
     def truth(self) -> Truth:
         """Return the exact integrals at this instant of the clock."""
+
+
+class Surrounded(Protocol):
+    """A simulated cell as the things around it see it: sensors, a chamber, a press."""
+
+    def surface_temperature_celsius(self) -> float:
+        """Return the temperature of the cell's surface at this instant of the clock."""
+
+    def set_ambient_celsius(self, celsius: float) -> None:
+        """Let the air around the cell have this temperature from this instant of the clock on."""

@@ -1,0 +1,144 @@
+"""What the bench asks of the things around a cell: sensors that see it, a chamber that holds it.
+
+A module of a driver says which role it has by the functions it offers: ``connect(resource, clock)``
+and, beside the simulated cell of another instrument, ``simulate_beside(clock, twin)``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from benchlab.bench.roles import Identity
+
+__all__ = ["Chamber", "ChamberCapabilities", "ChamberState", "Sensed", "Sensor"]
+
+
+class Sensed(NamedTuple):
+    """What a sensor's channels read at one instant.
+
+    Attributes
+    ----------
+    time : float
+        Clock seconds at the middle of the query.
+    values : Mapping
+        By column name (``surface_temperature_celsius``); NaN where the sensor itself is at fault
+        (open thermocouple, overrange).
+    """
+
+    time: float
+    values: Mapping[str, float]
+
+
+class Sensor(Protocol):
+    """An instrument that sees the cell and changes nothing."""
+
+    channels: tuple[str, ...]
+    fastest_period_second: float
+
+    def open(self) -> Identity:
+        """Connect, identify, and set what a reading depends on.
+
+        Raises
+        ------
+        benchlab.errors.LinkError, benchlab.errors.IdentityError
+        """
+
+    def read(self) -> Sensed:
+        """Read every channel once.
+
+        Raises
+        ------
+        benchlab.errors.LinkError
+        """
+
+    def recover(self) -> None:
+        """Trust the line again after a failure: open it anew, the same instrument.
+
+        Raises
+        ------
+        benchlab.errors.BenchError
+        """
+
+    def close(self) -> None:
+        """Release the line; never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChamberCapabilities:
+    """What is true of a chamber.
+
+    Attributes
+    ----------
+    temperature_celsius : tuple of float
+        Lowest and highest set point.
+    accuracy_kelvin : float
+        Of its own sensor.
+    safe_state : str
+        What `Chamber.safe` brings about, in one sentence.
+    """
+
+    temperature_celsius: tuple[float, float]
+    accuracy_kelvin: float
+    fastest_period_second: float
+    safe_state: str
+    host_dies: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChamberState:
+    """What a chamber says of itself; temperatures in degrees Celsius."""
+
+    time: float
+    actual_celsius: float
+    set_celsius: float
+    running: bool
+    alarms: tuple[str, ...] = field(default=())
+    limits_celsius: tuple[float, float] = (math.nan, math.nan)
+
+
+class Chamber(Protocol):
+    """A temperature chamber."""
+
+    capabilities: ChamberCapabilities
+
+    def open(self) -> Identity:
+        """Connect and identify; nothing is changed.
+
+        Raises
+        ------
+        benchlab.errors.LinkError, benchlab.errors.IdentityError
+        """
+
+    def arm(self, low_celsius: float, high_celsius: float) -> None:
+        """Set the chamber's own temperature limits and read them back.
+
+        Raises
+        ------
+        benchlab.errors.InstrumentRefused, benchlab.errors.Unsupported
+        """
+
+    def set_temperature(self, celsius: float) -> None:
+        """Set the target, start the chamber where it stands, and verify both.
+
+        Raises
+        ------
+        benchlab.errors.InstrumentRefused, benchlab.errors.Unsupported, benchlab.errors.LinkError
+        """
+
+    def read(self) -> ChamberState:
+        """Read temperature, target, operation and alarms."""
+
+    def recover(self) -> None:
+        """Trust the line again after a failure: open it anew, the same instrument."""
+
+    def safe(self) -> tuple[bool, str]:
+        """Bring the chamber to its safe state; say whether that is proven, and how. Never raises.
+
+        It must not leave heaters on: the fan alone, or off.
+        """
+
+    def close(self) -> None:
+        """Release the line; never raises."""
