@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from benchlab.errors import CellError
-from benchlab.model.quantity import Charge
+from benchlab.model.amount import Amount
 from benchlab.model.validate import (
     Amperes,
     CapacityAh,
@@ -77,7 +77,7 @@ class HardLimits(Strict):
     low_once_formed: Volts | None = None
     temperature: TemperatureLimits | None = None
     current: CurrentLimits
-    charge_in_one_step: ChargeAh = Charge(of_capacity=1.3, text="130 % of C")
+    charge_in_one_step: ChargeAh = Amount("Ah", 1.3, "C", text="130 % of C")
 
 
 class CellType(Strict):
@@ -114,7 +114,12 @@ class Cell(CellFields):
     @property
     def capacity_ah(self) -> float | None:
         """The capacity stated for this very cell, or None."""
-        return self.nominal_capacity.in_ah(None) if self.nominal_capacity else None
+        return self.nominal_capacity.number({}) if self.nominal_capacity else None
+
+    @property
+    def area_cm2(self) -> float | None:
+        """The area of this cell, or of its type, or None."""
+        return self.area or self.type.area
 
     @property
     def counts_first(self) -> str:
@@ -123,7 +128,7 @@ class Cell(CellFields):
 
     def record(self) -> dict[str, Any]:
         """Return the cell as plain values for a file."""
-        capacity = self.capacity_ah or self.type.nominal_capacity.in_ah(None)
+        capacity = self.capacity_ah or self.type.nominal_capacity.number({})
         return {
             "id": self.id,
             "type": self.type.name,
@@ -131,7 +136,7 @@ class Cell(CellFields):
             "first_half_cycle": self.counts_first,
             "nominal_capacity_ah": capacity,
             "active_mass_gram": self.active_mass,
-            "area_square_centimetre": self.area or self.type.area,
+            "area_square_centimetre": self.area_cm2,
             "lot": self.lot,
             "comment": self.comment,
             "voltage_low_volt": self.type.hard_limits.voltage.low,

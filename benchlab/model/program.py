@@ -4,13 +4,56 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from dataclasses import field as with_default
+from enum import StrEnum
 from typing import Any
 
+from benchlab.model.amount import Amount
+from benchlab.model.conditions import End
+from benchlab.model.instructions import Block, Instruction, StepEntry
 from benchlab.model.limits import RunLimits
 from benchlab.model.run import ProtocolRecord
 
-__all__ = ["BlockPlan", "Program", "StepPlan"]
+__all__ = ["Control", "Program", "StepPlan", "Watched"]
+
+
+class Control(StrEnum):
+    """What a step regulates."""
+
+    OPEN = "open"
+    ZERO = "zero current"
+    CURRENT = "current"
+    HOLD = "voltage"
+    POWER = "power"
+    RESISTANCE = "resistance"
+    SWEEP = "sweep"
+    PROFILE = "profile"
+    OPERATOR = "operator"
+    CHAMBER = "chamber"
+    EIS = "eis"
+
+
+RESTING = frozenset({Control.OPEN, Control.ZERO, Control.OPERATOR, Control.CHAMBER})
+BY_HOST = frozenset({Control.POWER, Control.RESISTANCE, Control.SWEEP, Control.PROFILE})
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """An end condition of the rarer kind, with its number once the step begins.
+
+    Attributes
+    ----------
+    value : float
+        In the unit of the end's amount; NaN where it has none or is not known yet.
+    reason : str
+        Under which it is stored when it ends the step.
+    """
+
+    end: End
+    value: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +63,18 @@ class StepPlan:
     Attributes
     ----------
     direction : int
-        +1 charges, -1 discharges, 0 rests; a hold's is found when it is entered, and is 0 here.
+        +1 charges, -1 discharges, 0 rests, or goes both ways; a hold's is found when it is entered,
+        and is 0 here.
     current_ampere : float
-        Signed set current; for a hold the magnitude of its bound.
+        Signed set current; where something else is regulated the magnitude of its bound.
+    level : float
+        The power in W or resistance in ohm that is regulated.
     hold_volt : float
         Held at constant voltage from there on; NaN: no hold.
     end_volt : float
         Ends the step when reached in its direction; NaN: none.
+    end_volt_own : bool
+        Whether ending by it completes the step (`until`), or cuts it short (`stop_at`).
     cutoff_ampere : float
         Ends a hold when the current has come down to it; NaN: none.
     end_charge_ah, end_time_second, hold_end_second : float
@@ -35,6 +83,13 @@ class StepPlan:
         The bound in time that is not an end of the step's own.
     hold_own_end : bool
         Whether `hold_end_second` counts as an end of its own.
+    watched : tuple of Watched
+        Further ends; all of them must hold where `all_ends`.
+    unknown : tuple of (field, Amount)
+        What depends on C or on something measured: put in when the step begins; of several for one
+        field the smallest magnitude holds.
+    texts : Mapping
+        The text of the end for each reason, as written.
     """
 
     step_id: int
@@ -46,53 +101,130 @@ class StepPlan:
     text: str
     direction: int
     current_ampere: float
+    control: Control = Control.CURRENT
+    source: str = ""
+    level: float = math.nan
     hold_volt: float = math.nan
     end_volt: float = math.nan
+    end_volt_own: bool = True
     cutoff_ampere: float = math.nan
     end_charge_ah: float = math.inf
     end_time_second: float = math.inf
     hold_end_second: float = math.inf
     hold_own_end: bool = False
     at_most_second: float = math.inf
-    output: str = "on"
+    watched: tuple[Watched, ...] = ()
+    all_ends: bool = False
+    unknown: tuple[tuple[str, Amount], ...] = ()
+    texts: Mapping[str, str] = with_default(default_factory=dict)
     every_second: float = math.inf
     or_change_volt: float = math.inf
+    or_change_ampere: float = math.inf
+    or_change_ah: float = math.inf
+    log_per_decade: int = 0
+    at_second: tuple[float, ...] = ()
+    corners_volt: tuple[float, ...] = ()
+    rate_volt_per_second: float = math.nan
+    profile: str = ""
+    profile_scale: float = 1.0
+    times: int = 1
+    chamber_celsius: float = math.nan
+    chamber_within: tuple[float, float] = (math.nan, math.nan)
+    question: str = ""
+    ask: tuple[str, ...] = ()
+    cell_may_leave: bool = False
+    same_barcode: bool = False
+    within_volt: float = math.inf
+    eis: str = ""
+    flags: tuple[tuple[str, str], ...] = ()
 
     @property
     def driven(self) -> bool:
         """Whether current is to flow."""
-        return self.output == "on"
+        return self.control not in RESTING
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the circuit is open."""
+        return self.control in (Control.OPEN, Control.OPERATOR, Control.CHAMBER)
 
     @property
     def has_hold(self) -> bool:
         """Whether the step is, or ends in, a constant voltage."""
         return not math.isnan(self.hold_volt)
 
+    @property
+    def by_host(self) -> bool:
+        """Whether the host itself moves the set point while the step goes on."""
+        return self.control in BY_HOST
+
+    def with_numbers(self, known: Mapping[str, float]) -> StepPlan:
+        """Return the step with everything put in that was measured until now.
+
+        Raises
+        ------
+        benchlab.model.amount.UnknownAmount
+        """
+        if not self.unknown:
+            return self
+        found: dict[str, float] = {}
+        watched = list(self.watched)
+        for name, amount in self.unknown:
+            number = amount.number(known)
+            if name.startswith("watched."):
+                place = int(name[8:])
+                watched[place] = replace(watched[place], value=number)
+            elif name not in found or abs(number) < abs(found[name]):
+                found[name] = number
+        if "current_ampere" in found and self.control is Control.CURRENT:
+            found["current_ampere"] *= self.direction
+        return replace(self, watched=tuple(watched), **found)  # type: ignore[arg-type]
+
     def record(self) -> dict[str, Any]:
-        """Return the step as plain values that JSON can carry; none and infinite become null."""
-        return {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in asdict(self).items()
-        }
+        """Return the step as plain values that JSON can carry; none and infinite become null.
+
+        What a step does not use is left out.
+        """
+        kept = {}
+        for key, value in asdict(self).items():
+            if key in _ALWAYS or value != _DEFAULTS[key]:
+                kept[key] = _plain(value)
+        return kept
 
 
-@dataclass(frozen=True, slots=True)
-class BlockPlan:
-    """Steps and blocks carried out `repeat` times.
+_ALWAYS = frozenset(
+    {
+        "step_id",
+        "label",
+        "step_type",
+        "cycle_kind",
+        "line",
+        "field",
+        "text",
+        "direction",
+        "current_ampere",
+        "hold_volt",
+        "end_volt",
+        "cutoff_ampere",
+        "end_charge_ah",
+        "end_time_second",
+        "at_most_second",
+    }
+)
+_DEFAULTS: dict[str, Any] = {
+    name: ({} if name == "texts" else item.default)
+    for name, item in StepPlan.__dataclass_fields__.items()
+}
 
-    Attributes
-    ----------
-    counts : bool
-        Whether each round is a cycle of its own in ``cycle_count``.
-    first_half : int
-        The direction whose first step begins the cycle: +1, -1, or 0 for the first driven step.
-    """
 
-    items: tuple[StepPlan | BlockPlan, ...]
-    repeat: int = 1
-    label: str = ""
-    counts: bool = False
-    first_half: int = 0
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, StrEnum) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +233,12 @@ class Program:
 
     Attributes
     ----------
+    code : tuple of Instruction
+        What the sequencer carries out, one after the other.
+    kept : frozenset of str
+        Results of steps that are asked for later; the sequencer keeps these.
+    known : Mapping
+        C, nominal (Ah), area (cm2) and mass (g), as far as they are known at the start.
     notes : tuple of str
         What was filled in by default, to be printed before the start.
     """
@@ -108,11 +246,16 @@ class Program:
     name: str
     source: str
     text: str
-    root: BlockPlan
+    code: tuple[Instruction, ...]
+    blocks: tuple[Block, ...]
     steps: tuple[StepPlan, ...]
+    entries: tuple[StepEntry, ...]
     limits: RunLimits
     capacity_ah: float
     capacity_basis: str
+    known: Mapping[str, float]
+    kept: frozenset[str]
+    profiles: Mapping[str, tuple[str, tuple[float, ...], tuple[float, ...]]]
     period_second: float
     notes: tuple[str, ...]
 
@@ -126,19 +269,9 @@ class Program:
         )
 
     def executions(self) -> int:
-        """Return how many steps a run that goes to the end carries out."""
-
-        def count(block: BlockPlan) -> int:
-            inner = sum(count(i) if isinstance(i, BlockPlan) else 1 for i in block.items)
-            return block.repeat * inner
-
-        return count(self.root)
+        """Return how many steps a run carries out at most; jumps back are not counted."""
+        return sum(entry.times for entry in self.entries)
 
     def cycles(self) -> int:
-        """Return how many counted cycles a run that goes to the end has."""
-
-        def count(block: BlockPlan) -> int:
-            inner = sum(count(i) for i in block.items if isinstance(i, BlockPlan))
-            return block.repeat * (inner + int(block.counts))
-
-        return count(self.root)
+        """Return how many counted cycles a run has at most."""
+        return sum(block.times for block in self.blocks if block.counts)

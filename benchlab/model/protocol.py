@@ -1,160 +1,51 @@
-"""The protocol as it is written: models of its parts; text and meaning are other modules."""
+"""The protocol as it is written: header, limits, procedures and steps; meaning is elsewhere."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator
 
 from benchlab.model import quantity
-from benchlab.model.cell import Cell, Window
-from benchlab.model.quantity import Charge, Rate
+from benchlab.model.actions import Action
+from benchlab.model.cell import Cell
+from benchlab.model.profile import Profile
+from benchlab.model.steps import Block, CycleKind, Every, RecordRule, Run, Step
 from benchlab.model.validate import (
     Amperes,
-    CapacityAh,
+    CapacityOrPerGram,
+    CelsiusRange,
     ChargeAh,
-    Count,
+    Kelvins,
     Name,
     Seconds,
     Strict,
     Volts,
+    from_text,
 )
 from benchlab.model.yaml_text import Node
 
 __all__ = [
-    "Block",
     "Capacity",
-    "ChargeStep",
     "Control",
-    "DischargeStep",
-    "End",
-    "HoldStep",
+    "Header",
     "Limits",
+    "Located",
+    "Procedure",
     "Protocol",
-    "RecordRule",
-    "RestStep",
-    "Step",
 ]
 
-CycleKind = Literal["cycle", "formation cycle", "check-up", "imposed cycle", "no cycle"]
-Basis = Literal["nominal", "rated", "measured"]
-Output = Literal["open", "zero current"]
 _LONGEST_PERIOD_SECOND = 60.0
-
-
-class End(Strict):
-    """One condition that ends a step; exactly one of the values is set."""
-
-    voltage_volt: float | None = None
-    current: Rate | None = None
-    time_second: float | None = None
-    charge: Charge | None = None
-    text: str
-
-
-def _end(text: object) -> End:
-    if not isinstance(text, str):
-        raise ValueError("found a list or mapping, expected one end condition such as 4.2 V")
-    kind = quantity.unit_of(text)
-    if kind == "V":
-        return End(voltage_volt=quantity.voltage(text), text=text)
-    if kind in ("A", "C"):
-        return End(current=quantity.current(text), text=text)
-    if kind == "time":
-        return End(time_second=quantity.duration(text), text=text)
-    if kind == "Ah":
-        return End(charge=quantity.charge(text), text=text)
-    raise ValueError(
-        f"found '{text}', expected an end condition: a voltage (4.2 V), a current (C/20),"
-        " a time (2 h) or a charge (0.1 Ah)"
-    )
-
-
-def _ends(value: object) -> object:
-    if isinstance(value, str):
-        return [_end(value)]
-    if isinstance(value, list):
-        return [_end(item) for item in value]
-    raise ValueError("found a mapping, expected one end condition or a list of them")
-
-
-Ends = Annotated[tuple[End, ...], BeforeValidator(_ends)]
-
-
-def _change(volt: float) -> float:
-    if volt <= 0.0:
-        raise ValueError(f"found {volt:g} V, expected a change above zero such as 5 mV")
-    return volt
-
-
-class RecordRule(Strict):
-    """When a row is kept: each `every` seconds, or when the voltage moved by `or_change`."""
-
-    every: Seconds | None = None
-    or_change: Annotated[Volts, AfterValidator(_change)] | None = None
-
-
-class _Named(Strict):
-    label: str = ""
-    record: RecordRule | None = None
-
-
-class _Driven(_Named):
-    to: Volts | None = None
-    then_hold_until: Amperes | None = None
-    hold_at_most: Seconds | None = None
-    until: Ends = ()
-    for_: Seconds | None = Field(default=None, alias="for")
-    at_most: Seconds | None = None
-
-
-class ChargeStep(_Driven):
-    """Constant current into the cell, with a hold behind it where `to` is given."""
-
-    charge: Amperes
-
-
-class DischargeStep(_Driven):
-    """Constant current out of the cell, with a hold behind it where `to` is given."""
-
-    discharge: Amperes
-
-
-class HoldStep(_Named):
-    """Constant voltage within a current bound."""
-
-    hold: Volts
-    until: Ends = ()
-    for_: Seconds | None = Field(default=None, alias="for")
-    at_most: Seconds | None = None
-    current_at_most: Amperes | None = None
-
-
-class RestStep(_Named):
-    """No current: the output open, or on and regulating 0 A."""
-
-    rest: Seconds
-    output: Output = "open"
-
-
-class Block(Strict):
-    """Steps carried out `repeat` times, and what each round counts as."""
-
-    repeat: Count = 1
-    phase: str = ""
-    label: str = ""
-    counts_as: CycleKind | None = None
-    steps: tuple[Any, ...]
-
-
-Step = ChargeStep | DischargeStep | HoldStep | RestStep
+_FAST = re.compile(r"(\d+)\s+steps\s+in\s+a\s+row\s+shorter\s+than\s+(.+)", re.I)
+_LONGEST_MUST_LAST_SECOND = 10.0
 
 
 class Capacity(Strict):
     """What C is."""
 
-    C: CapacityAh | None = None
-    basis: Basis = "nominal"
+    C: CapacityOrPerGram | None = None
+    basis: Literal["nominal", "rated", "mass", "measured"] = "nominal"
 
 
 class CurrentBounds(Strict):
@@ -165,10 +56,34 @@ class CurrentBounds(Strict):
 
 
 class VoltageBounds(Strict):
-    """Lowest and highest voltage; either may be left to the cell type."""
+    """Lowest and highest voltage; what is left out is left to the cell type."""
 
     low: Volts | None = None
     high: Volts | None = None
+    low_once_formed: Volts | None = None
+
+
+class TemperatureBounds(Strict):
+    """Surface temperatures; `always` stands for both of the others."""
+
+    when_charging: CelsiusRange | None = None
+    otherwise: CelsiusRange | None = None
+    always: CelsiusRange | None = None
+    rise_in_a_minute: Kelvins | None = None
+    no_reading_for: Seconds = 30.0
+
+
+def _fast(text: str) -> tuple[int, float]:
+    match = _FAST.fullmatch(" ".join(text.split()))
+    if match is None:
+        raise ValueError(f"found '{text}', expected '3 steps in a row shorter than 5 s'")
+    return quantity.number(match[1]), quantity.duration(match[2])
+
+
+def _brief(second: float) -> float:
+    if second > _LONGEST_MUST_LAST_SECOND:
+        raise ValueError(f"found {second:g} s, expected at most {_LONGEST_MUST_LAST_SECOND:g} s")
+    return second
 
 
 class Limits(Strict):
@@ -177,6 +92,10 @@ class Limits(Strict):
     voltage: VoltageBounds = VoltageBounds()
     current: CurrentBounds = CurrentBounds()
     charge_in_one_step: ChargeAh | None = None
+    temperature: TemperatureBounds | None = None
+    must_last: Annotated[Seconds, AfterValidator(_brief)] = 0.2
+    fast_steps: Annotated[tuple[int, float], from_text(_fast)] = (3, 5.0)
+    cell_contact: Literal["by voltage and current", "by current only"] = "by voltage and current"
 
 
 def _short(period: float) -> float:
@@ -195,7 +114,7 @@ class Control(Strict):
 
 
 class Header(Strict):
-    """Everything of a protocol but its cell and its steps."""
+    """Everything of a protocol but its cell, its procedures and its steps."""
 
     format: Literal["benchlab-protocol/1"] = "benchlab-protocol/1"
     name: Name
@@ -206,23 +125,31 @@ class Header(Strict):
 
 
 class Located(Strict):
-    """A step or block with the node it was read from and the path of its field."""
+    """A step, block or action with the node it was read from, its file and its field's path."""
 
     node: Node
+    source: str
     field: str
     text: str
-    step: Step | Block
+    step: Step | Block | Every | Run | Action
+
+
+class Procedure(Strict):
+    """Named steps that `run` puts in its place."""
+
+    name: str
+    steps: tuple[Located, ...]
+    counts_as: CycleKind | None = None
 
 
 class Protocol(Strict):
-    """A protocol as written; `benchlab.model.program` gives it numbers and checks it."""
+    """A protocol as written; `benchlab.model.expand` gives it numbers and checks it."""
 
     header: Header
     cell: Cell | None
     steps: tuple[Located, ...]
+    procedures: dict[str, Procedure]
+    profiles: dict[str, Profile]
     source: str
     text: str
     lines: dict[str, int]
-
-
-__all__ += ["CurrentBounds", "CycleKind", "Header", "Located", "VoltageBounds", "Window"]

@@ -3,53 +3,86 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchlab.errors import ProtocolError
+from benchlab.errors import FileMissing, ProtocolError
+from benchlab.model.actions import ACTIONS, Action
 from benchlab.model.cell import parse_cell
-from benchlab.model.protocol import (
-    Block,
-    ChargeStep,
-    DischargeStep,
-    Header,
-    HoldStep,
-    Located,
-    Protocol,
-    RestStep,
-    Step,
-)
+from benchlab.model.profile import Profile, parse_profile
+from benchlab.model.protocol import Header, Located, Procedure, Protocol
 from benchlab.model.sentence import FORMS, mapping_of
-from benchlab.model.validate import place, validate
+from benchlab.model.steps import (
+    DIRECTIONS,
+    Block,
+    ChamberStep,
+    CycleKind,
+    DriveStep,
+    EisStep,
+    Every,
+    HoldStep,
+    OperatorStep,
+    ProfileStep,
+    RestStep,
+    Run,
+    Step,
+    SweepStep,
+)
+from benchlab.model.validate import Strict, place, validate
 from benchlab.model.yaml_text import Node, load_text, read_yaml
 
 __all__ = ["parse_protocol", "read_protocol"]
 
-_STEPS: dict[str, type[Step]] = {
-    "charge": ChargeStep,
-    "discharge": DischargeStep,
+_STEPS: dict[str, type[Step | Action | Run]] = {
+    **dict.fromkeys(DIRECTIONS, DriveStep),
     "hold": HoldStep,
     "rest": RestStep,
+    "sweep": SweepStep,
+    "profile": ProfileStep,
+    "eis": EisStep,
+    "chamber": ChamberStep,
+    "operator": OperatorStep,
+    "run": Run,
+    **ACTIONS,
 }
+_BLOCKS: dict[str, type[Block | Every]] = {"repeat": Block, "phase": Block, "every": Every}
 _DEEPEST = 20
+_DROP = ("cell", "steps", "procedures")
+
+Load = Callable[[str], str]
+"""Returns the text of a file that is named in a protocol."""
 
 
 def read_protocol(path: Path) -> Protocol:
-    """Read ``PROTOCOL.yaml``.
+    """Read ``PROTOCOL.yaml``; files that it names are looked for in its folder.
 
     Raises
     ------
     benchlab.errors.FileMissing, benchlab.errors.ProtocolError, benchlab.errors.CellError
     """
-    return parse_protocol(read_yaml(path, ProtocolError), str(path))
+    text = read_yaml(path, ProtocolError)
+    return parse_protocol(
+        text, str(path), load=lambda name: read_yaml(path.parent / name, ProtocolError)
+    )
 
 
-def parse_protocol(text: str, source: str) -> Protocol:
+def _alone(name: str) -> str:
+    raise ProtocolError(
+        f"the file {name!r} is named, but this protocol came without a folder to look in.",
+        remedy="Read it from a file.",
+    )
+
+
+def parse_protocol(text: str, source: str, *, load: Load = _alone) -> Protocol:
     """Return the protocol that a text describes.
 
     Parameters
     ----------
     source : str
         Named in errors, with the line.
+    load : callable
+        Returns the text of another file that the protocol names.
 
     Raises
     ------
@@ -57,16 +90,19 @@ def parse_protocol(text: str, source: str) -> Protocol:
     """
     root = load_text(text, source, ProtocolError)
     value = root.value
-    header = validate(Header, root, source, ProtocolError, drop=("cell", "steps"))
+    header = validate(Header, root, source, ProtocolError, drop=_DROP)
     if not isinstance(value, dict) or "steps" not in value:
         raise ProtocolError(
             "the key 'steps' is missing.", where=place(source, root.line, "steps"), remedy="Add it."
         )
-    cell = parse_cell(value["cell"], source) if "cell" in value else None
+    reader = _Reader(load)
+    reader.procedures_of(root, source)
     return Protocol.model_construct(
         header=header,
-        cell=cell,
-        steps=_steps(value["steps"], source, "steps", 0),
+        cell=parse_cell(value["cell"], source) if "cell" in value else None,
+        steps=reader.steps(value["steps"], source, "steps", 0),
+        procedures=reader.procedures,
+        profiles=reader.profiles,
         source=source,
         text=text,
         lines=_lines(root),
@@ -79,57 +115,149 @@ def _lines(root: Node, prefix: str = "") -> dict[str, int]:
         for key, item in root.value.items():
             name = f"{prefix}{key}"
             found[name] = item.line
-            if name != "steps":
+            if name not in _DROP[1:]:
                 found.update(_lines(item, f"{name}."))
     return found
 
 
-def _steps(node: Node, source: str, field: str, depth: int) -> tuple[Located, ...]:
-    if not isinstance(node.value, list) or not node.value:
-        raise ProtocolError(
-            "found no list of steps.",
-            where=place(source, node.line, field),
-            remedy="Write one step a line, each after a dash: - Rest for 10 min",
-        )
-    if depth > _DEEPEST:
-        raise ProtocolError(
-            f"repeats stand more than {_DEEPEST} deep.",
-            where=place(source, node.line, field),
-            remedy="Write it flatter.",
-        )
-    return tuple(
-        _step(item, source, f"{field}[{index}]", depth) for index, item in enumerate(node.value, 1)
-    )
+class _ProcedureFields(Strict):
+    counts_as: CycleKind | None = None
 
 
-def _step(node: Node, source: str, field: str, depth: int) -> Located:
-    text = ""
-    if isinstance(node.value, str):
-        text = node.value
-        node = _sentence(node, source, field)
-    if not isinstance(node.value, dict):
-        raise ProtocolError(
-            "found a list, expected a step.",
-            where=place(source, node.line, field),
-            remedy="A step is a sentence or a mapping.",
+@dataclass
+class _Reader:
+    """Reads steps, and the procedures and files that they name."""
+
+    load: Load
+    procedures: dict[str, Procedure] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)
+
+    def procedures_of(self, root: Node, source: str) -> None:
+        value = root.value
+        node = value.get("procedures") if isinstance(value, dict) else None
+        if node is None:
+            return
+        if not isinstance(node.value, dict):
+            raise ProtocolError(
+                "found no mapping of procedures.",
+                where=place(source, node.line, "procedures"),
+                remedy="Write a name and its list of steps: full_charge: [...].",
+            )
+        for name, content in node.value.items():
+            at = f"procedures.{name}"
+            counts_as = None
+            if isinstance(content.value, dict):
+                fields = validate(
+                    _ProcedureFields, content, source, ProtocolError, field=at, drop=("steps",)
+                )
+                counts_as = fields.counts_as
+                content = content.value.get("steps", content)
+            steps = self.steps(content, source, at, 1)
+            self.procedures[name] = Procedure.model_construct(
+                name=name, steps=steps, counts_as=counts_as
+            )
+
+    def steps(self, node: Node, source: str, at: str, depth: int) -> tuple[Located, ...]:
+        if not isinstance(node.value, list) or not node.value:
+            raise ProtocolError(
+                "found no list of steps.",
+                where=place(source, node.line, at),
+                remedy="Write one step a line, each after a dash: - Rest for 10 min",
+            )
+        if depth > _DEEPEST:
+            raise ProtocolError(
+                f"repeats stand more than {_DEEPEST} deep.",
+                where=place(source, node.line, at),
+                remedy="Write it flatter.",
+            )
+        return tuple(
+            self.step(item, source, f"{at}[{index}]", depth)
+            for index, item in enumerate(node.value, 1)
         )
-    keys = node.value.keys()
-    if "repeat" in keys or "phase" in keys:
-        block = validate(Block, node, source, ProtocolError, field=field)
-        inner = _steps(node.value["steps"], source, f"{field}.steps", depth + 1)
-        block = block.model_copy(update={"steps": inner})
-        return Located.model_construct(node=node, field=field, text=text, step=block)
-    kinds = [kind for kind in _STEPS if kind in keys]
-    if len(kinds) != 1:
-        raise ProtocolError(
-            f"found {' and '.join(kinds)} in one step."
-            if kinds
-            else f"found the step {{{', '.join(keys)}}}, which is of no known kind.",
-            where=place(source, node.line, field),
-            remedy=f"A step has exactly one of: {', '.join([*_STEPS, 'repeat', 'phase'])}.",
-        )
-    step = validate(_STEPS[kinds[0]], node, source, ProtocolError, field=field)
-    return Located.model_construct(node=node, field=field, text=text or _as_text(node), step=step)
+
+    def step(self, node: Node, source: str, at: str, depth: int) -> Located:
+        text = ""
+        if isinstance(node.value, str):
+            text = node.value
+            node = _sentence(node, source, at)
+        if not isinstance(node.value, dict):
+            raise ProtocolError(
+                "found a list, expected a step.",
+                where=place(source, node.line, at),
+                remedy="A step is a sentence or a mapping.",
+            )
+        keys = node.value.keys()
+        block_kind = next((kind for kind in _BLOCKS if kind in keys), None)
+        if block_kind is not None:
+            block = validate(_BLOCKS[block_kind], node, source, ProtocolError, field=at)
+            inner = self.steps(node.value["steps"], source, f"{at}.steps", depth + 1)
+            block = block.model_copy(update={"steps": inner})
+            return _located(node, source, at, text, block)
+        kinds = [kind for kind in _STEPS if kind in keys]
+        if len(kinds) != 1:
+            raise ProtocolError(
+                f"found {' and '.join(kinds)} in one step."
+                if kinds
+                else f"found the step {{{', '.join(keys)}}}, which is of no known kind.",
+                where=place(source, node.line, at),
+                remedy=f"A step has exactly one of: {', '.join([*_STEPS, *_BLOCKS])}.",
+            )
+        step = validate(_STEPS[kinds[0]], node, source, ProtocolError, field=at)
+        if isinstance(step, ProfileStep):
+            self._profile(step, node, source, at)
+        if isinstance(step, Run) and step.run.endswith((".yaml", ".yml")):
+            self._file(step, node, source, at, depth)
+        return _located(node, source, at, text or _as_text(node), step)
+
+    def _profile(self, step: ProfileStep, node: Node, source: str, at: str) -> None:
+        if step.profile not in self.profiles:
+            name = step.profile
+            try:
+                self.profiles[name] = parse_profile(self.load(name), name)
+            except (ProtocolError, FileMissing) as problem:
+                raise ProtocolError(
+                    f"the profile {name!r} cannot be used: {problem.what}"
+                    + (f" ({problem.where})" if problem.where else ""),
+                    where=place(source, node.line_of(("profile",)), f"{at}.profile"),
+                    remedy=problem.remedy,
+                ) from problem
+
+    def _file(self, step: Run, node: Node, source: str, at: str, depth: int) -> None:
+        """Take the steps of another protocol's file as a procedure of its name."""
+        name = step.run
+        if name in self.procedures:
+            return
+        where = place(source, node.line_of(("run",)), f"{at}.run")
+        if depth + 1 > _DEEPEST:
+            raise ProtocolError("files run each other without end.", where=where, remedy="Cut it.")
+        try:
+            text = self.load(name)
+        except FileMissing as problem:
+            raise ProtocolError(
+                f"the file {name!r} cannot be run: {problem.what}",
+                where=where,
+                remedy=problem.remedy,
+            ) from problem
+        root = load_text(text, name, ProtocolError)
+        if not isinstance(root.value, dict) or "steps" not in root.value:
+            raise ProtocolError(
+                "the key 'steps' is missing.",
+                where=place(name, root.line, "steps"),
+                remedy="Add it.",
+            )
+        validate(Header, root, name, ProtocolError, drop=_DROP)
+        inner = _Reader(self.load, dict(self.procedures), self.profiles)
+        inner.procedures_of(root, name)
+        steps = inner.steps(root.value["steps"], name, "steps", depth + 1)
+        self.procedures[name] = Procedure.model_construct(name=name, steps=steps, counts_as=None)
+        for other, procedure in inner.procedures.items():
+            self.procedures.setdefault(other, procedure)
+
+
+def _located(
+    node: Node, source: str, at: str, text: str, step: Step | Block | Every | Run | Action
+) -> Located:
+    return Located.model_construct(node=node, source=source, field=at, text=text, step=step)
 
 
 def _sentence(node: Node, source: str, field: str) -> Node:

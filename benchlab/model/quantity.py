@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+
+from benchlab.model.amount import Amount
 
 __all__ = [
     "LONGEST_SECOND",
-    "Charge",
-    "Rate",
+    "amount",
     "area",
+    "change",
     "charge",
     "current",
+    "drive",
     "duration",
     "mass",
     "number",
+    "range_of",
+    "rate",
+    "share",
     "temperature",
     "temperature_difference",
     "temperature_range",
@@ -31,15 +36,25 @@ LONGEST_SECOND = 10 * 365.25 * 86400.0
 """Ten years: no step, and no bound of one, is longer."""
 _SHORTEST_SECOND = 1e-3
 _LARGEST_VOLT = 1e3
-_AMPERES = (1e-12, 1e4)
-_PER_HOUR = (1e-6, 1e3)
-_AMPERE_HOURS = (1e-12, 1e5)
-_SHARES_OF_C = (1e-6, 1e2)
 _GRAMS = (1e-9, 1e6)
 _SQUARE_CENTIMETRES = (1e-9, 1e6)
 _MOST = 1_000_000
 
-_PREFIX = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "k": 1e3}
+_BOUNDS = {
+    ("A", ""): (1e-12, 1e4, "from 1e-12 A to 10 kA"),
+    ("A", "C"): (1e-6, 1e3, "from C/1000000 to 1000C"),
+    ("A", "area"): (1e-12, 1e3, "from 1e-9 mA/cm2 to 1 kA/cm2"),
+    ("Ah", ""): (1e-12, 1e5, "from 1e-12 Ah to 100 kAh"),
+    ("Ah", "C"): (1e-6, 1e2, "from 0.0001 % to 10000 %"),
+    ("Ah", "area"): (1e-12, 1e3, "from 1e-9 mAh/cm2 to 1 kAh/cm2"),
+    ("Ah", "mass"): (1e-9, 1e2, "from 1e-6 mAh/g to 100 Ah/g"),
+    ("Wh", ""): (1e-12, 1e6, "from 1e-12 Wh to 1 MWh"),
+    ("W", ""): (1e-12, 1e6, "from 1e-12 W to 1 MW"),
+    ("ohm", ""): (1e-6, 1e9, "from 1 uohm to 1 Gohm"),
+    ("Pa", ""): (1.0, 1e10, "from 1 Pa to 10 GPa"),
+}
+
+_PREFIX = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "k": 1e3, "M": 1e6}
 _TIME = {
     "ms": 1e-3,
     **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
@@ -47,57 +62,30 @@ _TIME = {
     **dict.fromkeys(("h", "hour", "hours"), 3600.0),
     **dict.fromkeys(("d", "day", "days"), 86400.0),
 }
+_SUFFIXES = (
+    ("A/cm2", "A", "area"),
+    ("Ah/cm2", "Ah", "area"),
+    ("Ah/g", "Ah", "mass"),
+    ("Wh", "Wh", ""),
+    ("Ah", "Ah", ""),
+    ("ohm", "ohm", ""),
+    ("Ohm", "ohm", ""),
+    ("Ω", "ohm", ""),
+    ("Pa", "Pa", ""),
+    ("V", "V", ""),
+    ("W", "W", ""),
+    ("A", "A", ""),
+)
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_NAME = r"[A-Za-z_][\w-]*"
 _VALUE = re.compile(rf"({_NUMBER})\s*(\S.*)?")
 _C_RATE = re.compile(rf"(?:({_NUMBER})\s*C|C\s*/\s*({_NUMBER}))")
-_RANGE = re.compile(rf"({_NUMBER})\s+to\s+({_NUMBER})\s*(\S+)")
-_PERCENT_OF_C = re.compile(rf"({_NUMBER})\s*%\s+of\s+C")
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A magnitude of current, in amperes or as a multiple of C per hour; one of the two."""
-
-    ampere: float | None = None
-    per_hour: float | None = None
-    text: str = ""
-
-    def in_ampere(self, capacity_ah: float | None) -> float:
-        """Return amperes.
-
-        Raises
-        ------
-        ValueError
-            Where it is a C-rate and no capacity is known.
-        """
-        if self.ampere is not None:
-            return self.ampere
-        if capacity_ah is None or self.per_hour is None:
-            raise ValueError(f"found the C-rate '{self.text}', but no capacity says what 1C is")
-        return self.per_hour * capacity_ah
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """A magnitude of charge, in ampere hours or as a fraction of C; one of the two."""
-
-    ah: float | None = None
-    of_capacity: float | None = None
-    text: str = ""
-
-    def in_ah(self, capacity_ah: float | None) -> float:
-        """Return ampere hours.
-
-        Raises
-        ------
-        ValueError
-            Where it is a share of C and no capacity is known.
-        """
-        if self.ah is not None:
-            return self.ah
-        if capacity_ah is None or self.of_capacity is None:
-            raise ValueError(f"found '{self.text}', but no capacity says what C is")
-        return self.of_capacity * capacity_ah
+_RANGE = re.compile(rf"({_NUMBER})\s*(\S+)?\s+to\s+({_NUMBER})\s*(\S+)")
+_SHARE = re.compile(
+    rf"(?:({_NUMBER})\s*%|\(\s*({_NUMBER})\s*%\s*([+-])\s*({_NAME})\s*\)|({_NAME}))\s+of\s+(.+)"
+)
+_RESULT = re.compile(rf"(?:(energy|duration)\s+of\s+)?(first\s+)?({_NAME})")
+_KNOWN = ("C", "nominal")
 
 
 def _split(text: str) -> tuple[float, str] | None:
@@ -133,22 +121,74 @@ def _within(
     return value
 
 
-def unit_of(text: str) -> str:
-    """Return the kind of a value: V, A, C, Ah, time, or an empty string where it is none."""
+def share(text: str) -> Amount | None:
+    """Return a share of something such as ``95 % of cap`` or ``(100 % - soc) of cap``, or None.
+
+    Its unit is that of what it is a share of: Ah, unless an energy or a duration is named.
+    """
+    match = _SHARE.fullmatch(text.strip())
+    if match is None:
+        return None
+    plain, offset, sign, minus, alone, name = match.groups()
+    of = _RESULT.fullmatch(name)
+    if of is None:
+        raise _refusal(text, "a share of C, of a label or of a kept value, such as 95 % of cap")
+    quantity, first, label = of.groups()
+    unit = {"energy": "Wh", "duration": "s"}.get(quantity or "", "Ah")
+    if not quantity and not first and label in _KNOWN:
+        known = label
+    else:
+        known = f"{quantity or 'capacity'} of {'first ' if first else ''}{label}"
+    value = float(plain or offset or 0.0) / 100.0
+    variable = minus or alone or ""
+    slope = (-1.0 if sign == "-" else 1.0) if variable else 0.0
+    if not variable:
+        value = _within(value, (1e-6, 1e2), text, "a share above zero", "from 0.0001 % to 10000 %")
+    return Amount(unit, value, known, variable, slope, text.strip())
+
+
+def amount(text: str) -> Amount | None:
+    """Return any value with a unit, or None where it is none; voltages may have a sign."""
     stripped = text.strip()
-    if _C_RATE.fullmatch(stripped):
-        return "C"
-    if _PERCENT_OF_C.fullmatch(stripped):
-        return "Ah"
+    match = _C_RATE.fullmatch(stripped)
+    if match is not None:
+        rate = float(match[1]) if match[1] else 1.0 / (float(match[2]) or -1.0)
+        return Amount("A", rate, "C", text=stripped)
+    shared = share(stripped)
+    if shared is not None:
+        return shared
     parts = _split(stripped)
     if parts is None:
-        return ""
-    if parts[1] in _TIME:
-        return "time"
-    for unit in ("Ah", "V", "A"):
-        if parts[1].endswith(unit) and parts[1][: -len(unit)] in _PREFIX:
-            return unit
-    return ""
+        return None
+    value, unit = parts
+    unit = unit.replace("cm²", "cm2").replace("cm^2", "cm2")
+    if unit in _TIME:
+        return Amount("s", value * _TIME[unit], text=stripped)
+    if unit in ("degC", "°C"):
+        return Amount("degC", value, text=stripped)
+    if unit in ("bar", "mbar"):
+        return Amount("Pa", value * (1e5 if unit == "bar" else 1e2), text=stripped)
+    for suffix, kind, of in _SUFFIXES:
+        if unit.endswith(suffix) and unit[: -len(suffix)] in _PREFIX:
+            return Amount(kind, value * _PREFIX[unit[: -len(suffix)]], of, text=stripped)
+    return None
+
+
+def unit_of(text: str) -> str:
+    """Return the unit of a value: V, A, Ah, Wh, W, ohm, Pa, s, degC; empty where it is none."""
+    found = amount(text)
+    return found.unit if found is not None else ""
+
+
+def _positive(text: str, units: tuple[str, ...], expected: str) -> Amount:
+    found = amount(text)
+    if found is None or found.unit not in units:
+        raise _refusal(text, expected)
+    if found.variable or (found.unit, found.of) not in _BOUNDS:
+        return found
+    low, high, limits = _BOUNDS[found.unit, found.of]
+    _within(found.value, (low, high), text, expected, limits)
+    return found
 
 
 def voltage(text: str) -> float:
@@ -160,19 +200,23 @@ def voltage(text: str) -> float:
     return volt
 
 
-def current(text: str) -> Rate:
-    """Return a current from ``10 mA``, ``C/3`` or ``1.5C``; its direction is the step's."""
-    expected = "a current above zero such as 10 mA, C/3 or 1.5C"
-    match = _C_RATE.fullmatch(text.strip())
-    if match is not None:
-        value = float(match[1]) if match[1] else 1.0 / (float(match[2]) or -1.0)
-        limits = "from C/1000000 to 1000C"
-        return Rate(per_hour=_within(value, _PER_HOUR, text, expected, limits), text=text.strip())
-    value = _scaled(text, "A", expected)
-    if value <= 0.0:
+def current(text: str) -> Amount:
+    """Return a current from ``10 mA``, ``C/3`` or ``0.5 mA/cm2``; its direction is the step's."""
+    expected = "a current above zero such as 10 mA, C/3, 1.5C or 0.5 mA/cm2"
+    found = amount(text)
+    if found is not None and found.unit == "A" and found.value <= 0.0 and not found.of:
         raise _refusal(text, f"{expected}; charge and discharge say the sign")
-    value = _within(value, _AMPERES, text, expected, "from 1e-12 A to 10 kA")
-    return Rate(ampere=value, text=text.strip())
+    return _positive(text, ("A",), expected)
+
+
+def drive(text: str) -> Amount:
+    """Return what drives a step: a current, or a power ``5 W`` or resistance ``2 ohm``."""
+    unit = unit_of(text)
+    if unit == "A":
+        return current(text)
+    return _positive(
+        text, ("W", "ohm"), "a current, power or resistance above zero: C/3, 5 W, 2 ohm"
+    )
 
 
 def duration(text: str) -> float:
@@ -187,46 +231,72 @@ def duration(text: str) -> float:
     return second
 
 
-def charge(text: str) -> Charge:
-    """Return a charge from ``5 mAh`` or ``130 % of C``."""
-    expected = "a charge above zero such as 0.1 Ah, 5 mAh or 130 % of C"
-    match = _PERCENT_OF_C.fullmatch(text.strip())
-    if match is not None:
-        share = float(match[1]) / 100.0
-        limits = "from 0.0001 % to 10000 %"
-        share = _within(share, _SHARES_OF_C, text, expected, limits)
-        return Charge(of_capacity=share, text=text.strip())
-    ah = _scaled(text, "Ah", expected)
-    ah = _within(ah, _AMPERE_HOURS, text, expected, "from 1e-12 Ah to 100 kAh")
-    return Charge(ah=ah, text=text.strip())
+def charge(text: str) -> Amount:
+    """Return a charge from ``5 mAh``, ``1 mAh/cm2``, ``130 % of C`` or ``95 % of cap``."""
+    return _positive(text, ("Ah",), "a charge above zero such as 0.1 Ah, 5 mAh or 130 % of C")
+
+
+def range_of(text: str, unit: str) -> tuple[float, float]:
+    """Return both ends of a range such as ``2.5 V to 4 V`` or ``5 to 50 degC``, in order given."""
+    match = _RANGE.fullmatch(text.strip())
+    expected = f"a range in {unit} such as 1 to 2 {unit}"
+    if match is None:
+        raise _refusal(text, expected)
+    first = amount(f"{match[1]} {match[2] or match[4]}")
+    second = amount(f"{match[3]} {match[4]}")
+    if first is None or second is None or (first.unit, second.unit, first.of) != (unit, unit, ""):
+        raise _refusal(text, expected)
+    return first.value, second.value
+
+
+def rate(text: str) -> tuple[float, str]:
+    """Return a rate of change from ``1 mV/s`` or ``0.5 K/min``: per second, and its unit."""
+    above, _, below = text.strip().partition("/")
+    try:
+        value, unit = change(above)
+    except ValueError:
+        unit = ""
+    if not unit or below.strip() not in _TIME:
+        raise _refusal(text, "a rate such as 1 mV/s or 0.1 mV/h")
+    return value / _TIME[below.strip()], unit
+
+
+def change(text: str) -> tuple[float, str]:
+    """Return a change above zero from ``5 mV``, ``1 mA`` or ``2 K``, and its unit."""
+    expected = "a change above zero such as 5 mV, 1 mA or 2 K"
+    parts = _split(text)
+    if parts is not None and parts[1] == "K":
+        return temperature_difference(text), "K"
+    found = amount(text)
+    if found is None or found.of or found.variable or found.unit not in ("V", "A", "Ah", "Pa"):
+        raise _refusal(text, expected)
+    if found.value <= 0.0:
+        raise _refusal(text, expected)
+    return found.value, found.unit
 
 
 def temperature(text: str) -> float:
     """Return degrees Celsius from ``25 degC``."""
-    parts = _split(text)
-    if parts is None or parts[1] not in ("degC", "°C") or not -273.15 <= parts[0] <= 1000.0:
+    found = amount(text)
+    if found is None or found.unit != "degC" or not -273.15 <= found.value <= 1000.0:
         raise _refusal(text, "a temperature such as 25 degC, from -273.15 to 1000 degC")
-    return parts[0]
+    return found.value
 
 
 def temperature_difference(text: str) -> float:
-    """Return kelvins from ``5 K``."""
+    """Return kelvins from ``5 K`` or ``5 degC``, as a difference."""
     parts = _split(text)
-    if parts is None or parts[1] != "K" or not 0.0 < parts[0] <= 1000.0:
+    if parts is None or parts[1] not in ("K", "degC", "°C") or not 0.0 < parts[0] <= 1000.0:
         raise _refusal(text, "a difference of temperature above zero such as 5 K, at most 1000 K")
     return parts[0]
 
 
 def temperature_range(text: str) -> tuple[float, float]:
     """Return the lower and upper degrees Celsius of ``5 to 50 degC``."""
-    expected = "a range such as 5 to 50 degC"
-    match = _RANGE.fullmatch(text.strip())
-    if match is None:
-        raise _refusal(text, expected)
-    low, high = temperature(f"{match[1]} {match[3]}"), temperature(f"{match[2]} {match[3]}")
+    low, high = range_of(text, "degC")
     if low >= high:
-        raise _refusal(text, f"{expected}, the lower first")
-    return low, high
+        raise _refusal(text, "a range such as 5 to 50 degC, the lower first")
+    return temperature(f"{low} degC"), temperature(f"{high} degC")
 
 
 def mass(text: str) -> float:

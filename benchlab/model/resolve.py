@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from benchlab.errors import ProtocolError
+from benchlab.model.amount import Amount, UnknownAmount
 from benchlab.model.cell import Cell
-from benchlab.model.limits import RunLimits
+from benchlab.model.limits import RunLimits, Span
 from benchlab.model.protocol import Protocol
 from benchlab.model.validate import place
 
@@ -44,19 +47,33 @@ def capacity_of(protocol: Protocol, cell: Cell) -> tuple[float | None, str]:
     Raises
     ------
     benchlab.errors.ProtocolError
-        Protocol and cell disagree by more than a factor of two.
+        Protocol and cell disagree by more than a factor of two, or a capacity by mass is stated for
+        a cell without one.
     """
     stated = protocol.header.capacity.C
     own = cell.capacity_ah
     if stated is None:
         return own, protocol.header.capacity.basis
     where = place(protocol.source, protocol.lines.get("capacity.C", 1), "capacity.C")
-    capacity = stated.in_ah(None)
+    try:
+        capacity = stated.number({} if cell.active_mass is None else {"mass": cell.active_mass})
+    except UnknownAmount as problem:
+        raise ProtocolError(
+            f"{problem}.", where=where, remedy="Add active_mass to the cell: 12.3 mg"
+        ) from None
+    typical = cell.type.nominal_capacity.number({})
     if own is not None and not 0.5 <= capacity / own <= 2.0:
         raise ProtocolError(
             f"the protocol says C = {capacity:g} Ah, the cell says {own:g} Ah.",
             where=where,
             remedy="One of them is wrong by more than a factor of two; mend it.",
+        )
+    ratio = capacity / typical
+    if own is None and stated.of and not 0.05 <= ratio <= 20.0:
+        raise ProtocolError(
+            f"C = {capacity:g} Ah by mass, where a cell of this type has about {typical:g} Ah.",
+            where=where,
+            remedy="A mass in mg for one in g is a factor of a thousand; mend mass or capacity.",
         )
     return capacity, protocol.header.capacity.basis
 
@@ -69,47 +86,111 @@ def limits_of(protocol: Protocol, cell: Cell, capacity_ah: float) -> RunLimits:
     benchlab.errors.ProtocolError
         One of the protocol's is wider.
     """
-    hard = cell.type.hard_limits
-    own = protocol.header.limits
-    # a hard current is a property of the cell's size, not of what a protocol calls C
-    size = cell.capacity_ah or cell.type.nominal_capacity.in_ah(None)
-    if cell.capacity_ah is None and protocol.header.capacity.C is not None:
-        size = capacity_ah
-    hard_charge = hard.current.charge.in_ampere(size)
-    hard_discharge = hard.current.discharge.in_ampere(size)
-    hard_step = hard.charge_in_one_step.in_ah(size)
+    return _Limits(protocol, cell, capacity_ah).run_limits()
 
-    def narrowed(key: str, value: float | None, bound: float, sign: int, unit: str) -> float:
+
+class _Limits:
+    def __init__(self, protocol: Protocol, cell: Cell, capacity_ah: float) -> None:
+        self.protocol = protocol
+        self.hard = cell.type.hard_limits
+        self.own = protocol.header.limits
+        # a hard limit is a property of the cell's size, not of what a protocol calls C
+        size = cell.capacity_ah or cell.type.nominal_capacity.number({})
+        if cell.capacity_ah is None and protocol.header.capacity.C is not None:
+            size = capacity_ah
+        area = cell.area_cm2
+        self.size = {"C": size} if area is None else {"C": size, "area": area}
+        self.known = {**self.size, "C": capacity_ah}
+
+    def fail(self, key: str, what: str, remedy: str) -> ProtocolError:
+        line = self.protocol.lines.get(key, 1)
+        return ProtocolError(what, where=place(self.protocol.source, line, key), remedy=remedy)
+
+    def narrowed(self, key: str, value: float | None, bound: float, sign: int, unit: str) -> float:
         if value is None:
             return bound
         if sign * (value - bound) > 0:
-            raise ProtocolError(
+            raise self.fail(
+                key,
                 f"found {value:g} {unit}, which is wider than the cell type's {bound:g} {unit}.",
-                where=place(protocol.source, protocol.lines.get(key, 1), key),
-                remedy=NARROW,
+                NARROW,
             )
         return value
 
-    current = own.current
-    charge = current.charge.in_ampere(capacity_ah) if current.charge else None
-    discharge = current.discharge.in_ampere(capacity_ah) if current.discharge else None
-    step = own.charge_in_one_step.in_ah(capacity_ah) if own.charge_in_one_step else None
-    low = narrowed("limits.voltage.low", own.voltage.low, hard.voltage.low, -1, "V")
-    high = narrowed("limits.voltage.high", own.voltage.high, hard.voltage.high, 1, "V")
-    if low >= high:
-        raise ProtocolError(
-            f"the lower limit ({low:g} V) is not below the upper one ({high:g} V).",
-            where=place(protocol.source, protocol.lines.get("limits.voltage", 1), "limits.voltage"),
-            remedy="Nothing was started; mend the file.",
+    def amount(self, key: str, given: Amount | None, hard: Amount, unit: str) -> float:
+        bound = hard.number(self.size)
+        try:
+            value = given.number(self.known) if given is not None else None
+        except UnknownAmount as problem:
+            raise self.fail(
+                key, f"{problem}.", "State it, or write the limit in A or Ah."
+            ) from None
+        return self.narrowed(key, value, bound, 1, unit)
+
+    def span(self, key: str, own: Span | None, hard: Span | None) -> Span | None:
+        if own is None or hard is None:
+            return own or hard
+        low = self.narrowed(key, own[0], hard[0], -1, "degC")
+        return low, self.narrowed(key, own[1], hard[1], 1, "degC")
+
+    def run_limits(self) -> RunLimits:
+        hard, own = self.hard, self.own
+        volts, amperes, warm = own.voltage, own.current, own.temperature
+        low = self.narrowed("limits.voltage.low", volts.low, hard.voltage.low, -1, "V")
+        high = self.narrowed("limits.voltage.high", volts.high, hard.voltage.high, 1, "V")
+        formed = volts.low_once_formed
+        if formed is not None and hard.low_once_formed is not None:
+            key = "limits.voltage.low_once_formed"
+            formed = self.narrowed(key, formed, hard.low_once_formed, -1, "V")
+        elif formed is None:
+            formed = hard.low_once_formed
+        if max(low, -math.inf if formed is None else formed) >= high:
+            lower = low if formed is None else max(low, formed)
+            raise self.fail(
+                "limits.voltage",
+                f"the lower limit ({lower:g} V) is not below the upper one ({high:g} V).",
+                "Nothing was started; mend the file.",
+            )
+        charge, discharge = hard.current.charge, hard.current.discharge
+        key = "limits.temperature"
+        kept = hard.temperature
+        charging = otherwise = rise = None
+        silence = 30.0
+        if warm is not None:
+            charging, otherwise = warm.when_charging or warm.always, warm.otherwise or warm.always
+            rise, silence = warm.rise_in_a_minute, warm.no_reading_for
+        most_rise = kept.rise_in_a_minute if kept else None
+        if rise is not None and most_rise is not None:
+            rise = self.narrowed(f"{key}.rise_in_a_minute", rise, most_rise, 1, "K")
+        return RunLimits(
+            hard_low_volt=hard.voltage.low,
+            hard_high_volt=hard.voltage.high,
+            hard_charge_ampere=charge.number(self.size),
+            hard_discharge_ampere=discharge.number(self.size),
+            low_volt=low,
+            high_volt=high,
+            charge_ampere=self.amount("limits.current.charge", amperes.charge, charge, "A"),
+            discharge_ampere=self.amount(
+                "limits.current.discharge", amperes.discharge, discharge, "A"
+            ),
+            step_charge_ah=self.amount(
+                "limits.charge_in_one_step", own.charge_in_one_step, hard.charge_in_one_step, "Ah"
+            ),
+            formed_low_volt=formed,
+            hard_formed_low_volt=hard.low_once_formed,
+            hard_charging_celsius=kept.when_charging if kept else None,
+            hard_otherwise_celsius=kept.otherwise if kept else None,
+            charging_celsius=self.span(
+                f"{key}.when_charging", charging, kept.when_charging if kept else None
+            ),
+            otherwise_celsius=self.span(
+                f"{key}.otherwise", otherwise, kept.otherwise if kept else None
+            ),
+            hard_rise_kelvin=most_rise,
+            rise_kelvin=rise if rise is not None else most_rise,
+            sensor_silence_second=silence,
+            must_last_second=own.must_last,
+            fast_steps=own.fast_steps[0],
+            fast_second=own.fast_steps[1],
+            by_current_only=own.cell_contact == "by current only",
         )
-    return RunLimits(
-        hard_low_volt=hard.voltage.low,
-        hard_high_volt=hard.voltage.high,
-        hard_charge_ampere=hard_charge,
-        hard_discharge_ampere=hard_discharge,
-        low_volt=low,
-        high_volt=high,
-        charge_ampere=narrowed("limits.current.charge", charge, hard_charge, 1, "A"),
-        discharge_ampere=narrowed("limits.current.discharge", discharge, hard_discharge, 1, "A"),
-        step_charge_ah=narrowed("limits.charge_in_one_step", step, hard_step, 1, "Ah"),
-    )

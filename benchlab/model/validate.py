@@ -10,11 +10,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 
 from benchlab.errors import BenchError
 from benchlab.model import quantity
+from benchlab.model.amount import Amount
 from benchlab.model.yaml_text import Node
 
 __all__ = [
     "Amperes",
     "CapacityAh",
+    "CapacityOrPerGram",
     "Celsius",
     "CelsiusRange",
     "ChargeAh",
@@ -26,6 +28,7 @@ __all__ = [
     "SquareCentimetres",
     "Strict",
     "Volts",
+    "from_text",
     "place",
     "validate",
 ]
@@ -37,7 +40,9 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
-def _reader(function: Any) -> BeforeValidator:
+def from_text(function: Any) -> BeforeValidator:
+    """Return what lets pydantic read a field from one text with this function."""
+
     def read(value: object) -> object:
         if not isinstance(value, str):
             found = "a list" if isinstance(value, list) else "a mapping"
@@ -47,23 +52,30 @@ def _reader(function: Any) -> BeforeValidator:
     return BeforeValidator(read)
 
 
-def _absolute(capacity: quantity.Charge) -> quantity.Charge:
-    if capacity.ah is None:
+def _absolute(capacity: Amount) -> Amount:
+    if capacity.of or capacity.variable:
         raise ValueError(f"found '{capacity.text}', expected a capacity such as 0.2 Ah")
     return capacity
 
 
-Volts = Annotated[float, _reader(quantity.voltage)]
-Amperes = Annotated[quantity.Rate, _reader(quantity.current)]
-Seconds = Annotated[float, _reader(quantity.duration)]
-ChargeAh = Annotated[quantity.Charge, _reader(quantity.charge)]
+Volts = Annotated[float, from_text(quantity.voltage)]
+Amperes = Annotated[Amount, from_text(quantity.current)]
+Seconds = Annotated[float, from_text(quantity.duration)]
+ChargeAh = Annotated[Amount, from_text(quantity.charge)]
+
+
+def _sized(capacity: Amount) -> Amount:
+    return capacity if capacity.of == "mass" else _absolute(capacity)
+
+
+CapacityOrPerGram = Annotated[ChargeAh, AfterValidator(_sized)]
 CapacityAh = Annotated[ChargeAh, AfterValidator(_absolute)]
-Celsius = Annotated[float, _reader(quantity.temperature)]
-CelsiusRange = Annotated[tuple[float, float], _reader(quantity.temperature_range)]
-Kelvins = Annotated[float, _reader(quantity.temperature_difference)]
-Grams = Annotated[float, _reader(quantity.mass)]
-SquareCentimetres = Annotated[float, _reader(quantity.area)]
-Count = Annotated[int, _reader(quantity.number)]
+Celsius = Annotated[float, from_text(quantity.temperature)]
+CelsiusRange = Annotated[tuple[float, float], from_text(quantity.temperature_range)]
+Kelvins = Annotated[float, from_text(quantity.temperature_difference)]
+Grams = Annotated[float, from_text(quantity.mass)]
+SquareCentimetres = Annotated[float, from_text(quantity.area)]
+Count = Annotated[int, from_text(quantity.number)]
 
 
 def _name(value: str) -> str:

@@ -43,7 +43,7 @@ WRONG = [
     ("charge: 0.3 A", "chrge: 3 A", 4, "limits.current.chrge", "Did you mean 'charge'?"),
     ("every: 10 s", "every: 10", 5, "record.every", "found '10', expected a time"),
     ("every: 10 s", "every: 0 s", 5, "record.every", "above zero"),
-    ("or_change: 5 mV", "or_change: 5 mA", 5, "record.or_change", "expected a voltage"),
+    ("or_change: 5 mV", "or_change: 5 mW", 5, "record.or_change", "expected a change"),
     ("record: {every: 10 s, or_change: 5 mV}", "record: 10 s", 5, "record", "10 s"),
     ("steps:\n  - Rest", "step:\n  - Rest", 6, "step", "Did you mean 'steps'?"),
     ("  - Rest for", "\t- Rest for", 7, "", "indented with a tab"),

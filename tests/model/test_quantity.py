@@ -29,7 +29,7 @@ def test_units(read, text, value):
     [("C/20", 0.01), ("1C", 0.2), ("0.5 C", 0.1), ("C / 3", 0.2 / 3), ("10 mA", 0.01)],
 )
 def test_currents_for_a_cell_of_0_2_ah(text, ampere):
-    assert quantity.current(text).in_ampere(0.2) == pytest.approx(ampere)
+    assert quantity.current(text).number({"C": 0.2}) == pytest.approx(ampere)
 
 
 @pytest.mark.parametrize("text", ["C", "1 C/3", "4.2 v", "1e400 V", "nan V", "5 mah", "10 MV", ""])
@@ -41,7 +41,7 @@ def test_what_is_no_quantity(text):
 
 def test_a_c_rate_needs_a_capacity():
     with pytest.raises(ValueError, match="no capacity"):
-        quantity.current("C/3").in_ampere(None)
+        quantity.current("C/3").number({})
 
 
 @given(st.text(max_size=12))
