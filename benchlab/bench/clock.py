@@ -61,9 +61,10 @@ class RealClock:
             if left <= 0.0:
                 return
             self._woken.wait(min(left, 0.05))
+        self._woken.clear()
 
     def wake(self) -> None:
-        """End the wait under way, and every later one."""
+        """End the wait under way, or the next one where none is."""
         self._woken.set()
 
 

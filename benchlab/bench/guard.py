@@ -1,16 +1,19 @@
 """Says of each reading whether the cell is safe; pure, and asked before anything else.
 
 A reading beyond a hard limit trips at once. A reading beyond a limit of the protocol is suspect:
-a second one is asked for at once, and trips when it is beyond too.
+further ones are asked for at once, and trip when they are beyond too, for as long as the limit says
+that it must last.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from benchlab.model.limits import RunLimits
-from benchlab.model.program import StepPlan
+from benchlab.model.program import Control, StepPlan
 
 __all__ = ["Guard", "Suspect", "Trip"]
 
@@ -53,10 +56,15 @@ class Guard:
     """
 
     __slots__ = (
+        "_absent",
         "_bottom",
         "_bound",
+        "_by_current",
+        "_contact",
         "_cutoff",
         "_driven",
+        "_formed",
+        "_hard_low",
         "_heard",
         "_high",
         "_hold",
@@ -69,6 +77,7 @@ class Guard:
         "_rail",
         "_sign",
         "_silence",
+        "_since",
         "_suspect",
         "_top",
     )
@@ -77,6 +86,12 @@ class Guard:
         self._limits = limits
         self._silence = max(SILENCE_LEAST_SECOND, SILENCE_PERIODS * period_second)
         self._low, self._high = limits.low_volt, limits.high_volt
+        self._hard_low = limits.hard_low_volt
+        self._formed = False
+        self._by_current = limits.by_current_only
+        self._contact = True
+        self._absent = False
+        self._since = math.nan
         self._top, self._bottom = limits.charge_ampere, -limits.discharge_ampere
         self._most = limits.step_charge_ah
         self._heard = math.nan
@@ -90,6 +105,20 @@ class Guard:
         self._cutoff = 0.0
         self._last = 0.0
 
+    @property
+    def low_volt(self) -> float:
+        """The lower voltage limit at this time of the run."""
+        return self._low
+
+    def arm_formed(self) -> None:
+        """Let the lower voltage limits of a formed cell hold from here on."""
+        limits = self._limits
+        self._formed = True
+        if limits.formed_low_volt is not None:
+            self._low = max(self._low, limits.formed_low_volt)
+        if limits.hard_formed_low_volt is not None:
+            self._hard_low = max(self._hard_low, limits.hard_formed_low_volt)
+
     def begin(self, plan: StepPlan, sign: int, bound_volt: float, time: float) -> None:
         """Tell what the output was set to.
 
@@ -101,7 +130,7 @@ class Guard:
             The voltage at which the instrument itself stops the current from growing.
         """
         self._driven = plan.driven
-        self._open = plan.output == "open"
+        self._open = plan.is_open
         self._hold = plan.has_hold
         self._rail = bound_volt - AT_RAIL_VOLT
         self._sign = sign
@@ -111,10 +140,23 @@ class Guard:
         self._last = 0.0
         self._suspect = ""
         self._heard = time
+        # a sweep's current is whatever the cell gives
+        self._contact = plan.control is not Control.SWEEP
+        self._absent = plan.cell_may_leave
+
+    def level(self, ampere: float, bound_volt: float) -> None:
+        """Tell that the host set another current within the step; signed, 0 for none."""
+        self._sign = 0 if ampere == 0.0 else int(math.copysign(1, ampere))
+        self._driven = self._sign != 0
+        self._least_current = CONTACT_FRACTION * abs(ampere)
+        self._bound = bound_volt
+        self._rail = bound_volt - AT_RAIL_VOLT
+        self._last = 0.0
 
     def idle(self, time: float, bound_volt: float) -> None:
         """Tell that the output regulates 0 A for a look at the cell."""
-        self._driven = self._open = self._hold = False
+        self._driven = self._open = self._hold = self._absent = False
+        self._contact = True
         self._rail = bound_volt - AT_RAIL_VOLT
         self._suspect = ""
         self._heard = time
@@ -137,13 +179,16 @@ class Guard:
             and self._bottom <= current <= self._top
             and -self._most <= charge <= self._most
         ):
+            if not self._contact:
+                self._suspect = ""
+                return None
             if not self._driven:
                 # 0 A regulated into an open lead drive it to the bound
                 if self._open or voltage < self._rail:
                     self._suspect = ""
                     return None
                 return self._confirm(
-                    f"contact lost: the leads stand at {voltage:g} V without current", "bench"
+                    time, f"contact lost: the leads stand at {voltage:g} V without current", "bench"
                 )
             flowing = current * self._sign
             if flowing >= self._least_current or not self._lost(voltage, flowing):
@@ -154,15 +199,18 @@ class Guard:
                 "contact lost" if flowing > -self._least_current / 10.0 else "the wrong way round"
             )
             return self._confirm(
+                time,
                 f"{what}: {current:g} A flow at {voltage:g} V where"
                 f" {2 * self._sign * self._least_current:g} A were set",
                 "bench",
             )
+        if self._absent and self._open and abs(current) <= self._top:
+            return None  # the cell is away: its leads stand anywhere
         if self._open and voltage != voltage:
             if self._bottom <= current <= self._top:
                 return None
-            return self._confirm(f"{current:g} A flow though the circuit is open", "bench")
-        return self._judge(voltage, current, charge)
+            return self._confirm(time, f"{current:g} A flow though the circuit is open", "bench")
+        return self._judge(time, voltage, current, charge)
 
     def tick(self, now: float) -> Trip | None:
         """Judge silence: no reading for too long is as bad as a bad one."""
@@ -174,19 +222,19 @@ class Guard:
     def _lost(self, voltage: float, flowing: float) -> bool:
         """Say whether too little current flows for a cell that is connected."""
         if abs(voltage - self._bound) > NEAR_VOLT:
-            return True
+            return not self._by_current or abs(flowing) < 0.1 * self._least_current
         # at its bound a connected cell's current falls slowly; an open lead's is gone at once
         least = max(RAIL_FRACTION * self._least_current / CONTACT_FRACTION, self._cutoff)
         if not self._hold:
             return flowing < 0.1 * least
         return flowing < -least or (flowing < 0.1 * least and self._last > least)
 
-    def _judge(self, voltage: float, current: float, charge: float) -> Suspect | Trip:
+    def _judge(self, time: float, voltage: float, current: float, charge: float) -> Suspect | Trip:
         limits = self._limits
         if voltage != voltage or current != current:
-            return self._confirm("the instrument reports overrange or no number", "bench")
+            return self._confirm(time, "the instrument reports overrange or no number", "bench")
         for seen, low, high, unit, word in (
-            (voltage, limits.hard_low_volt, limits.hard_high_volt, "V", "voltage"),
+            (voltage, self._hard_low, limits.hard_high_volt, "V", "voltage"),
             (current, -limits.hard_discharge_ampere, limits.hard_charge_ampere, "A", "current"),
         ):
             if not low <= seen <= high:
@@ -196,15 +244,59 @@ class Guard:
                 )
         if not self._low <= voltage <= self._high:
             bound = self._low if voltage < self._low else self._high
-            return self._confirm(f"voltage {voltage:g} V beyond {bound:g} V", "protocol")
+            return self._confirm(time, f"voltage {voltage:g} V beyond {bound:g} V", "protocol")
         if not self._bottom <= current <= self._top:
             bound = self._bottom if current < self._bottom else self._top
-            return self._confirm(f"current {current:g} A beyond {bound:g} A", "protocol")
+            return self._confirm(time, f"current {current:g} A beyond {bound:g} A", "protocol")
         return Trip(f"{abs(charge):g} Ah moved in one step, beyond {self._most:g} Ah", "protocol")
 
-    def _confirm(self, cause: str, owner: str) -> Suspect | Trip:
-        """Trip when the reading before was suspect too."""
-        if self._suspect:
+    def _confirm(self, time: float, cause: str, owner: str) -> Suspect | Trip:
+        """Trip when the readings before were suspect too, for as long as it must last."""
+        if not self._suspect:
+            self._suspect, self._since = cause, time
+        elif owner != "protocol" or time - self._since >= self._limits.must_last_second:
             return Trip(cause, owner)
-        self._suspect = cause
         return Suspect(cause)
+
+    def state(self, now: float) -> dict[str, Any]:
+        """Return what was seen and set, as plain values; times as seconds before now."""
+        return {
+            name: _plain(getattr(self, name) - now if name in _TIMES else getattr(self, name))
+            for name in _KEPT
+        }
+
+    def restore(self, state: Mapping[str, Any], now: float) -> None:
+        """Guard on from a state, as if now were the instant it was taken at."""
+        for name in _KEPT:
+            value = state[name]
+            if value is None:
+                value = math.inf if name == "_rail" else math.nan
+            elif name in _TIMES:
+                value += now
+            setattr(self, name, value)
+        if self._formed:
+            self.arm_formed()
+
+
+_TIMES = frozenset({"_heard", "_since"})
+_KEPT = (
+    "_formed",
+    "_contact",
+    "_absent",
+    "_since",
+    "_heard",
+    "_suspect",
+    "_driven",
+    "_hold",
+    "_open",
+    "_sign",
+    "_least_current",
+    "_bound",
+    "_rail",
+    "_cutoff",
+    "_last",
+)
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -56,6 +56,8 @@ class Mode(StrEnum):
     """On, regulating 0 A within the voltage bounds."""
     CURRENT = "current"
     """Constant current up to the voltage bound, and constant voltage there."""
+    VOLTAGE = "voltage"
+    """Constant voltage; the current may flow either way up to its bound."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from benchlab import platform
@@ -45,6 +46,8 @@ class RunLog:
         self._clock_due = math.inf if clock.virtual else 0.0
         self._drift_ns = 0
         self._place = (0, 0, 0)
+        self.celsius = math.nan
+        """The latest surface temperature of a sensor beside the instrument."""
 
     def start(self, began: float) -> None:
         """Count test time from these clock seconds on."""
@@ -69,7 +72,7 @@ class RunLog:
             discharging,
             charged,
             discharged,
-            reading.temperature,
+            reading.temperature if reading.temperature == reading.temperature else self.celsius,
             reading.flags | flag,
         )
         self.rows += 1
@@ -78,8 +81,14 @@ class RunLog:
         """Write a step that ended."""
         self._sink.step(content)
 
-    def save(self, reading: Reading) -> None:
-        """Write counters, last reading and place in the program."""
+    def save(self, reading: Reading, guard: Mapping[str, Any]) -> None:
+        """Write counters, last reading, place in the program and what a restart needs.
+
+        Parameters
+        ----------
+        guard : Mapping
+            State of the guard.
+        """
         interval = VIRTUAL_STATE_SECOND if self._clock.virtual else STATE_SECOND
         self.state_due = reading.time + interval
         self._sink.state(
@@ -89,7 +98,9 @@ class RunLog:
                 "current_ampere": reading.current,
                 "counters": self._counter.totals(),
                 "step_charge_ah": self._counter.charge,
-                **self._sequencer.state(),
+                "counter": self._counter.state(reading.time),
+                "guard": guard,
+                **self._sequencer.state(reading.time),
             }
         )
         if reading.time >= self._clock_due:
@@ -114,6 +125,11 @@ class RunLog:
     def intend(self, what: str) -> None:
         """Write what is about to be done to the output."""
         self._sink.intent({"output": what, "unix_time_nanosecond": self._clock.unix_ns()})
+
+    @property
+    def unix_ns(self) -> int:
+        """UTC of the start of the test, in nanoseconds since 1970."""
+        return self._unix
 
     def event(self, kind: str, actor: str, text: str) -> None:
         """Write an event that happens now."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
-from benchlab.model.program import BlockPlan, Program, StepPlan
+from benchlab.bench.ends import NOT_FAST, End
+from benchlab.bench.walker import Finished, Walker
+from benchlab.bench.watch import Sample, Watch, clock_end, watch
+from benchlab.model.program import Program, StepPlan
 
-__all__ = ["End", "Sequencer"]
+__all__ = ["Sequencer"]
 
 CUTOFF_READINGS = 3
 CUTOFF_SETTLE_SECOND = 2.0
@@ -17,42 +22,34 @@ FALL_FRACTION = 0.995
 LOOK_VOLT = 0.05
 LOOK_SHARE = 0.02
 HOLD_FALL = 0.005
-SHORT_STEP_SECOND = 5.0
-SHORT_STEPS_IN_A_ROW = 3
 
 
-class End(StrEnum):
-    """What a reading or the time means for the step under way.
+_TIMES = frozenset({"_began", "_hold_began", "_last_time", "wake", "look"})
+_KEPT = (
+    "sign",
+    "wake",
+    "look",
+    "in_hold",
+    "net_before",
+    "_began",
+    "_hold_began",
+    "_bound",
+    "_set",
+    "_last_time",
+    "_last_voltage",
+    "_plateau",
+    "_below",
+    "_last_current",
+    "_suspect",
+    "_doubt",
+    "_readings",
+    "_margin",
+    "_short_steps",
+)
 
-    ``CONFIRM`` asks for a second reading at once; ``TRANSITION`` says that constant voltage has
-    begun; every other one ends the step and is stored as its reason.
-    """
 
-    CONFIRM = "confirm"
-    TRANSITION = "transition"
-    VOLTAGE = "voltage"
-    CURRENT = "current"
-    CAPACITY = "capacity"
-    TIME = "time"
-    HOLD_TIME = "hold_at_most"
-    AT_MOST = "at_most"
-    ALREADY_MET = "already_met"
-    VOLTAGE_LIMIT = "voltage_limit"
-
-
-OWN_ENDS = frozenset({End.VOLTAGE, End.CURRENT, End.CAPACITY, End.TIME, End.ALREADY_MET})
-
-
-class _Frame:
-    """A block under way: which round, which item, and whether its cycle has been counted."""
-
-    __slots__ = ("block", "counted", "position", "round")
-
-    def __init__(self, block: BlockPlan) -> None:
-        self.block = block
-        self.round = 1
-        self.position = -1
-        self.counted = False
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Sequencer:
@@ -60,34 +57,43 @@ class Sequencer:
 
     Attributes
     ----------
+    walker : Walker
+        Where the program stands.
     plan : StepPlan
         The step under way.
-    step_count, cycle_count : int
-        As in the columns of the same name.
+    sensed : Mapping
+        The latest value of each sensor, by column name; put in by whoever reads them.
     wake : float
         Clock seconds at which the step ends by time if nothing ends it before.
-    time_end : End
+    time_end : str
         What ends it then.
     look : float
         Clock seconds of a reading wanted before the next control period: where the voltage should
         reach the step's end or its hold, and while the current of a hold falls by more than half
         a percent of the set current in a period. It bounds what is counted wrong in between.
     sign : int
-        Direction of the current in the step: +1, -1, or 0 in a rest.
+        Direction of the current in the step: +1, -1, or 0 in a rest and where it goes both ways.
     """
 
     def __init__(self, program: Program) -> None:
-        self._stack = [_Frame(program.root)]
+        self.walker = Walker(program)
         self.plan = program.steps[0]
-        self.step_count = 0
-        self.cycle_count = 0
         self.sign = 0
         self.wake = math.inf
         self.look = math.inf
         self.in_hold = False
+        self.sensed: Mapping[str, float] = {}
+        self.time_end: str = End.TIME
+        self.energy = 0.0
+        """Net energy of the step so far, Wh: put in before a reading where a condition asks."""
+        self.net_before = 0.0
+        """Net charge of the test at the beginning of the step, Ah."""
+        self.watches: tuple[Watch, ...] = ()
+        self._limits = program.limits
         self._period = program.period_second
         self._target = math.nan
         self._bound = math.nan
+        self._set = 0.0
         self._last_time = math.nan
         self._last_voltage = math.nan
         self._began = math.nan
@@ -96,43 +102,57 @@ class Sequencer:
         self._below = 0
         self._last_current = 0.0
         self._suspect = False
+        self._doubt = False
         self._readings = 0
         self._margin = 0.0
         self._short_steps = 0
-        self.time_end = End.TIME
 
-    def advance(self) -> StepPlan | None:
-        """Go to the next step and count it; None when the program is done."""
-        while self._stack:
-            frame = self._stack[-1]
-            frame.position += 1
-            if frame.position >= len(frame.block.items):
-                if frame.round >= frame.block.repeat:
-                    self._stack.pop()
-                    continue
-                frame.round += 1
-                frame.position = 0
-                frame.counted = False
-            item = frame.block.items[frame.position]
-            if isinstance(item, BlockPlan):
-                self._stack.append(_Frame(item))
-                continue
-            self.plan = item
-            self.step_count += 1
-            self._count_cycle(item)
-            return item
-        return None
+    @property
+    def step_began(self) -> float:
+        """Clock seconds at which the step began, later by every pause in it."""
+        return self._began
 
-    def _count_cycle(self, plan: StepPlan) -> None:
-        counting = next((f for f in reversed(self._stack) if f.block.counts), None)
-        if counting is None or counting.counted or not plan.driven:
-            return
-        first = counting.block.first_half
-        if first in (0, plan.direction):
-            counting.counted = True
-            self.cycle_count += 1
+    @property
+    def step_count(self) -> int:
+        """As in the column of the same name."""
+        return self.walker.step_count
 
-    def begin(self, began: float, sign: int, margin_volt: float, bound_volt: float) -> None:
+    @property
+    def cycle_count(self) -> int:
+        """As in the column of the same name."""
+        return self.walker.cycle_count
+
+    def advance(
+        self, live: Mapping[str, float] | None = None, net_ah: float = 0.0
+    ) -> StepPlan | None:
+        """Go to the next step and count it; None when the program is done.
+
+        Parameters
+        ----------
+        live : Mapping, optional
+            What is read now, by column name, for branches that ask.
+        net_ah : float
+            Net charge since the start of the test.
+
+        Raises
+        ------
+        benchlab.model.amount.UnknownAmount
+        """
+        plan = self.walker.advance(live or {}, net_ah)
+        if plan is not None:
+            self.plan = plan
+        return plan
+
+    def begin(
+        self,
+        began: float,
+        sign: int,
+        margin_volt: float,
+        bound_volt: float,
+        *,
+        net_ah: float = 0.0,
+        unix_ns: int = 0,
+    ) -> None:
         """Begin the step that `advance` returned, at the instant the output was set.
 
         Parameters
@@ -141,9 +161,14 @@ class Sequencer:
             How far beyond a voltage end the instrument's own limit lies.
         bound_volt : float
             Where that limit lies: the voltage at which the current no longer flows as set.
+        net_ah : float
+            Net charge since the start of the test.
+        unix_ns : int
+            UTC at that instant, for ends by the clock.
         """
-        plan = self.plan
+        plan = self.plan = self.walker.renumbered()
         self.sign = sign
+        self.net_before = net_ah
         self._margin = margin_volt
         self._began = began
         self._hold_began = math.nan
@@ -153,13 +178,27 @@ class Sequencer:
         self._target = plan.hold_volt if plan.has_hold else plan.end_volt
         self._last_time = self._last_voltage = math.nan
         self._plateau = 0.0
+        self._set = abs(plan.current_ampere)
         self._below = self._readings = 0
-        self._suspect = False
+        self._suspect = self._doubt = False
         own, bound = began + plan.end_time_second, began + plan.at_most_second
         self.wake = min(own, bound)
         self.time_end = End.TIME if own <= bound else End.AT_MOST
+        watches = []
+        for item in plan.watched:
+            if item.end.kind == "clock" and not plan.all_ends:
+                shown = began + clock_end(item.end.name, unix_ns)
+                if shown < self.wake:
+                    self.wake, self.time_end = shown, item.reason
+            elif item.end.kind == "clock":
+                second = clock_end(item.end.name, unix_ns)
+                at = replace(item, end=replace(item.end, kind="time"), value=second)
+                watches.append(watch(at, sign, self.walker.marks))
+            else:
+                watches.append(watch(item, sign, self.walker.marks))
+        self.watches = tuple(watches)
 
-    def reading(self, time: float, voltage: float, current: float, charge: float) -> End | None:
+    def reading(self, time: float, voltage: float, current: float, charge: float) -> str | None:
         """Judge a reading of the step under way; None: it goes on.
 
         Parameters
@@ -167,6 +206,10 @@ class Sequencer:
         charge : float
             Net charge of the step so far, Ah.
         """
+        if self.watches:
+            end = self._watched(time, voltage, current, charge)
+            if end is not None:
+                return end
         plan = self.plan
         sign = self.sign
         if not sign:
@@ -182,7 +225,7 @@ class Sequencer:
                 return End.CONFIRM
             self._below = 0
             fell = abs(flowing - self._last_current)
-            allowed = HOLD_FALL * abs(plan.current_ampere) * (time - self._last_time)
+            allowed = HOLD_FALL * self._set * (time - self._last_time)
             self.look = math.inf
             if fell * self._period > allowed:
                 self.look = time + max(allowed / fell, LOOK_SHARE * self._period)
@@ -193,14 +236,12 @@ class Sequencer:
                 self._plateau = flowing
             if away <= NEAR_HOLD_VOLT and (
                 flowing < FALL_FRACTION * self._plateau
-                or (away <= AT_HOLD_VOLT and flowing < 0.98 * abs(plan.current_ampere))
+                or (away <= AT_HOLD_VOLT and flowing < 0.98 * self._set)
             ):
                 return self._enter_hold(time, flowing)
         elif plan.end_volt == plan.end_volt:
             beyond = (voltage - plan.end_volt) * sign
-            if beyond >= 0.0 or (
-                beyond >= -self._margin and flowing < 0.9 * abs(plan.current_ampere)
-            ):
+            if beyond >= 0.0 or (beyond >= -self._margin and flowing < 0.9 * self._set):
                 if self._suspect:
                     return End.ALREADY_MET if self._readings == 2 else End.VOLTAGE
                 self._suspect = True
@@ -208,7 +249,7 @@ class Sequencer:
             self._suspect = False
         else:
             at_bound = (self._bound - voltage) * sign <= self._margin
-            if at_bound and flowing < 0.9 * abs(plan.current_ampere):
+            if at_bound and flowing < 0.9 * self._set:
                 if self._suspect:
                     return End.VOLTAGE_LIMIT
                 self._suspect = True
@@ -235,9 +276,38 @@ class Sequencer:
         if moved > 0.0 and 0.0 < gap < moved / since * self._period:
             self.look = time + max(gap * since / moved, LOOK_SHARE * self._period)
 
-    def tick(self, now: float) -> End | None:
+    def _watched(self, time: float, voltage: float, current: float, charge: float) -> str | None:
+        """Judge the rarer conditions; those that a glitch may fake need a second reading."""
+        net = self.net_before + charge
+        sample = Sample(
+            time, time - self._began, voltage, current, charge, self.energy, net, self.sensed
+        )
+        held = [item for item in self.watches if item.holds(sample)]
+        if not held or (self.plan.all_ends and len(held) < len(self.watches)):
+            self._doubt = False
+            return None
+        deciding = held if self.plan.all_ends else held[:1]
+        if any(item.confirm for item in deciding) and not self._doubt:
+            self._doubt = True
+            return End.CONFIRM
+        self._doubt = False
+        return End.ALL if self.plan.all_ends else held[0].reason
+
+    def tick(self, now: float) -> str | None:
         """Say whether the step's time is over."""
         return self.time_end if now >= self.wake else None
+
+    def level(self, ampere: float, bound_volt: float) -> None:
+        """Tell that the host set another current, or bound of it, within the step."""
+        self._set, self._bound = abs(ampere), bound_volt
+
+    def pause(self, second: float) -> None:
+        """Let a pause of so many seconds be no time of the step."""
+        self._began += second
+        self._hold_began += second
+        self.wake += second
+        self._last_time = math.nan
+        self.look = math.inf
 
     def _enter_hold(self, time: float, flowing: float) -> End:
         self.in_hold = True
@@ -252,25 +322,54 @@ class Sequencer:
             self.time_end = End.TIME if plan.hold_own_end else End.HOLD_TIME
         return End.TRANSITION
 
-    def ended(self, end: End, at: float) -> bool:
+    def ended(self, result: Finished, at: float) -> bool:
         """Note how a step ended; True when the run must be held: steps end as they begin.
 
         Contact lost or a dead cell makes each step end within seconds; a loop of 500 cycles must
         not be done in a minute.
         """
-        if not self.sign or end in (End.TIME, End.CAPACITY, End.AT_MOST):
+        self.walker.finished(result)
+        if not self.sign or result.reason in NOT_FAST:
             if self.sign:
                 self._short_steps = 0
             return False
-        short = at - self._began < SHORT_STEP_SECOND
+        short = at - self._began < self._limits.fast_second
         self._short_steps = self._short_steps + 1 if short else 0
-        return self._short_steps >= SHORT_STEPS_IN_A_ROW
+        return self._short_steps >= self._limits.fast_steps
 
-    def state(self) -> dict[str, object]:
-        """Return where the program stands, as plain values."""
-        return {
-            "step_count": self.step_count,
-            "cycle_count": self.cycle_count,
-            "step_id": self.plan.step_id,
-            "path": [[f.round, f.position, f.counted] for f in self._stack],
+    def state(self, now: float = 0.0) -> dict[str, Any]:
+        """Return where the program stands, as plain values; times as seconds before now."""
+        numbers = {
+            name: _plain(getattr(self, name) - now if name in _TIMES else getattr(self, name))
+            for name in _KEPT
         }
+        return {
+            **self.walker.state(),
+            "time_end": str(self.time_end),
+            "step": numbers,
+            "watches": [item.state(now) for item in self.watches],
+        }
+
+    def restore(self, state: Mapping[str, Any], now: float) -> StepPlan:
+        """Stand where a state was taken, inside the same step, as if now were that instant."""
+        self.plan = self.walker.restore(state)
+        for name in _KEPT:
+            value = state["step"][name]
+            if name in _TIMES:
+                value = (
+                    (math.inf if name in ("wake", "look") else math.nan)
+                    if (value is None)
+                    else value + now
+                )
+            elif value is None:
+                value = math.nan
+            setattr(self, name, value)
+        self.time_end = state["time_end"]
+        self._target = self.plan.hold_volt if self.plan.has_hold else self.plan.end_volt
+        kept = [
+            item for item in self.plan.watched if item.end.kind != "clock" or self.plan.all_ends
+        ]
+        self.watches = tuple(watch(item, self.sign, self.walker.marks) for item in kept)
+        for judge, seen in zip(self.watches, state["watches"], strict=True):
+            judge.restore(seen, now)
+        return self.plan

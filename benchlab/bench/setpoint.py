@@ -12,7 +12,12 @@ __all__ = ["is_beyond", "setpoint_for"]
 
 
 def setpoint_for(
-    plan: StepPlan, limits: RunLimits, margin_volt: float, voltage: float, direction_before: int
+    plan: StepPlan,
+    limits: RunLimits,
+    low_volt: float,
+    margin_volt: float,
+    voltage: float,
+    direction_before: int,
 ) -> tuple[Setpoint, int]:
     """Return the set point and the direction of its current.
 
@@ -21,12 +26,14 @@ def setpoint_for(
 
     Parameters
     ----------
+    low_volt : float
+        The lower voltage limit at this time of the run.
     voltage : float
         The cell's last known voltage; decides the direction of a hold.
     direction_before : int
         Of the last driven step; decides for a hold that is entered at its voltage.
     """
-    if plan.output == "open":
+    if plan.is_open:
         return Setpoint(Mode.OPEN), 0
     if not plan.driven:
         return Setpoint(Mode.ZERO, 0.0, limits.high_volt), 0
@@ -38,7 +45,7 @@ def setpoint_for(
     current = sign * abs(plan.current_ampere)
     if plan.has_hold:
         return Setpoint(Mode.CURRENT, current, plan.hold_volt), sign
-    edge = limits.high_volt if sign > 0 else limits.low_volt
+    edge = limits.high_volt if sign > 0 else low_volt
     if math.isnan(plan.end_volt):
         return Setpoint(Mode.CURRENT, current, edge - sign * margin_volt), sign
     bound = plan.end_volt + sign * margin_volt

@@ -55,6 +55,15 @@ class StepRecord:
         """Take voltage and charge of the last reading before the end and of the first beyond."""
         self._before, self._beyond = before, beyond
 
+    @property
+    def voltages(self) -> tuple[float, float]:
+        """The first and the last voltage that were seen."""
+        first, last = self._first, self._last
+        return (
+            math.nan if first is None else first.voltage,
+            math.nan if last is None else last.voltage,
+        )
+
     def transition(self, charge: float) -> None:
         """Note that constant voltage began, with the net charge so far."""
         self._transition = charge
@@ -74,7 +83,7 @@ class StepRecord:
         first, last = self._first, self._last
         nothing = Reading(math.nan, math.nan, math.nan)
         first, last = first or nothing, last or nothing
-        charging, discharging = max(self.sign, 0), max(-self.sign, 0)
+        counted = totals.counted
         held = self._transition if self._transition == self._transition else totals.net_ah
         return {
             "step_count": self.step_count,
@@ -96,10 +105,10 @@ class StepRecord:
             "start_current_ampere": first.current,
             "end_current_ampere": last.current,
             "set_current_ampere": self.sign * abs(self.plan.current_ampere),
-            "step_charging_capacity_ah": charging * totals.net_ah,
-            "step_discharging_capacity_ah": -discharging * totals.net_ah,
-            "step_charging_energy_wh": charging * totals.net_wh,
-            "step_discharging_energy_wh": -discharging * totals.net_wh,
+            "step_charging_capacity_ah": counted.charging_ah,
+            "step_discharging_capacity_ah": counted.discharging_ah,
+            "step_charging_energy_wh": counted.charging_wh,
+            "step_discharging_energy_wh": counted.discharging_wh,
             "step_net_capacity_ah": totals.net_ah,
             "cc_capacity_ah": abs(held),
             "cv_capacity_ah": abs(totals.net_ah - held),

@@ -1,40 +1,35 @@
-"""Runs one program on one source: reads, guards, counts, decides, records, and switches off."""
+"""Runs one program on one source, step after step, and leaves the output off."""
 
 from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import NoReturn
+from typing import Any
 
+from benchlab.bench import commands
 from benchlab.bench.clock import Clock
-from benchlab.bench.counter import Counter
-from benchlab.bench.guard import Guard, Suspect, Trip
-from benchlab.bench.lateness import Lateness
+from benchlab.bench.ends import End
+from benchlab.bench.guard import Trip
+from benchlab.bench.operator_wait import Operator, OperatorWait
 from benchlab.bench.outcome import Outcome, Progress
-from benchlab.bench.roles import Edge, Mode, OffProof, Reading, Setpoint, Source
-from benchlab.bench.run_log import RunLog
-from benchlab.bench.sequencer import OWN_ENDS, End, Sequencer
+from benchlab.bench.roles import Edge, Mode, Reading, Setpoint, Source
+from benchlab.bench.sensing import Surroundings
 from benchlab.bench.setpoint import is_beyond, setpoint_for
 from benchlab.bench.sink import Sink
-from benchlab.bench.steady import SteadyReader
 from benchlab.bench.step_record import StepRecord
+from benchlab.bench.step_runner import Ended, StepRunner
 from benchlab.bench.truth import EdgeWatcher
-from benchlab.errors import BenchError, LinkError, StorageError
+from benchlab.bench.waiting import ChamberWait, Wait
+from benchlab.errors import BenchError, CellCheckError, StorageError
+from benchlab.model.amount import UnknownAmount
 from benchlab.model.flags import RowFlag
-from benchlab.model.program import Program, StepPlan
+from benchlab.model.program import Control, Program, StepPlan
 
 __all__ = ["RunWorker"]
 
-CONFIRM = int(RowFlag.CONFIRMATION)
-
-
-class _Ended(Exception):
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(reason, text)
-        self.reason = reason
-        self.text = text
+PAUSE_LOOK_SECOND = 1.0
 
 
 class RunWorker:
@@ -48,6 +43,12 @@ class RunWorker:
         Called about once a second of the clock and at each step's end.
     edges
         Told before each change of the output, and after it which step ended.
+    surroundings
+        Sensors and chamber of the channel.
+    operator
+        Who is asked where the program asks somebody.
+    resume : Mapping, optional
+        The last state of an earlier run of the same program: goes on inside its step.
     """
 
     def __init__(
@@ -60,338 +61,332 @@ class RunWorker:
         *,
         watch: Callable[[Progress], None] = lambda _: None,
         edges: EdgeWatcher | None = None,
+        surroundings: Surroundings | None = None,
+        operator: Operator | None = None,
+        cell_id: str = "",
+        resume: Mapping[str, Any] | None = None,
     ) -> None:
         self.program = program
-        self.lateness = Lateness()
-        self._source = source
-        self._clock = clock
-        self._watch = watch
-        self._edges = edges or EdgeWatcher()
-        self._sequencer = Sequencer(program)
-        self._guard = Guard(program.limits, program.period_second)
-        self._counter = Counter()
-        self._log = RunLog(sink, clock, self._counter, self._sequencer)
-        self._steady = SteadyReader(source, self._log)
-        self._read = self._steady.read
-        self._margin = source.capabilities.voltage_margin_volt
-        self._stop = ""
-        self._on = False
-        self._voltage = seen.voltage
-        self._direction = 0
-        self._blind = False
-        self._step: StepRecord | None = None
-        self._off = OffProof(False, "nothing was sent")
+        around = surroundings if surroundings is not None else Surroundings()
+        self._run = StepRunner(
+            program, source, clock, sink, seen, around, watch, edges or EdgeWatcher()
+        )
+        self._run.heed = self._heed
+        self.lateness = self._run.lateness
+        self._operator = operator
+        self._cell_id = cell_id
+        self._resume = resume
+        self._stop_after = ""
+        self._formed = False
+        self._wait: OperatorWait | None = None
+
+    def put(self, command: commands.Command) -> None:
+        """Ask for something while the run goes on; safe from any thread and signal handler."""
+        self._run.inbox.put(command)
 
     def stop(self, why: str) -> None:
         """Ask for the run to be stopped; safe from any thread and from a signal handler."""
-        self._stop = why
-        self._clock.wake()
+        self.put(commands.Stop(why))
 
     def run(self) -> Outcome:
         """Carry the program out. The output is off when this returns, or the outcome says not."""
+        run = self._run
         error: BaseException | None = None
         try:
             self._steps()
-            reason, text = "done", "the protocol came to its end"
-            self._off = self._source.safe()
-        except _Ended as ended:
+            name = run.sequencer.walker.ended_as
+            reason = "done"
+            text = f"the protocol ended itself: {name}" if name else "the protocol came to its end"
+            run.off = run.source.safe()
+        except Ended as ended:
             reason, text = ended.reason, ended.text
         except BenchError as failure:
             reason, text, error = "failed", str(failure), failure
         except Exception as bug:
             reason, text, error = "failed", traceback.format_exc(), bug
         if error is not None:
-            self._edges.before_change()
-            self._off = self._source.safe()
+            run.edges.before_change()
+            run.off = run.source.safe()
         # a full disk must not keep anybody from hearing how the run ended
         with suppress(StorageError):
-            if self._step is not None:
-                self._step.end_reason = self._step.end_reason or reason
-                now = self._clock.now
-                self._close_step(Edge(now, math.nan, now, math.nan))
-            self._log.event(reason, "bench", text)
-            proof = "proven off" if self._off.proven else "NOT PROVEN OFF"
-            self._log.event("off", "bench", f"output {proof}: {self._off.evidence}")
-        return Outcome(reason, text, self._off, self.lateness, error)
+            if run.step is not None:
+                run.step.end_reason = run.step.end_reason or reason
+                now = run.clock.now
+                run.close_step(Edge(now, math.nan, now, math.nan))
+            run.log.event(reason, "bench", text)
+            proof = "proven off" if run.off.proven else "NOT PROVEN OFF"
+            run.log.event("off", "bench", f"output {proof}: {run.off.evidence}")
+        return Outcome(reason, text, run.off, self.lateness, error)
+
+    # the program
 
     def _steps(self) -> None:
-        plan = self._sequencer.advance()
+        run = self._run
+        run.warmth.begin(run.clock.now)
+        plan = self._first()
         while plan is not None:
-            if self._stop:
-                self._switch_off("stopped")
-                raise _Ended("stopped", self._stop)
+            cycle = run.sequencer.cycle_count
+            self._check_inbox()
             met = self._unsure(plan) and self._look(plan)
             step = self._already_met(plan) if met else self._carry_out(plan)
-            if self._sequencer.ended(End(step.end_reason), self._clock.now):
-                self._switch_off(step.end_reason)
-                raise _Ended(
+            counter = run.counter
+            result = run.result(step, counter.charge, counter.energy, run.clock.now)
+            if run.sequencer.ended(result, run.clock.now):
+                run.switch_off(step.end_reason)
+                raise Ended(
                     "held",
-                    "three steps in a row ended within seconds: contact lost, or a dead cell",
+                    f"{self.program.limits.fast_steps} steps in a row ended within seconds:"
+                    " contact lost, or a dead cell",
                 )
-            plan = self._sequencer.advance()
-        self._log.intend("off")
-        self._change(Setpoint(Mode.OPEN))
+            if step.end_reason == End.AT_MOST and plan.control is Control.CHAMBER:
+                run.switch_off("held")
+                raise Ended("held", f"the chamber did not come to {plan.chamber_celsius:g} degC")
+            plan = self._next()
+            if self._stop_after == "step" or (
+                self._stop_after == "cycle" and run.sequencer.cycle_count != cycle
+            ):
+                run.switch_off("stopped")
+                raise Ended("stopped", f"stopped after this {self._stop_after}, as asked for")
+        run.log.intend("off")
+        run.change(Setpoint(Mode.OPEN))
+
+    def _first(self) -> StepPlan | None:
+        if self._resume is None:
+            return self._next()
+        sequencer = self._run.sequencer
+        plan = sequencer.restore(self._resume, self._run.clock.now)
+        self._arm()
+        at = self._resume["test_time_second"]
+        self._run.log.event(
+            "resumed",
+            "bench",
+            f"goes on inside step {sequencer.step_count}; the earlier run stood at {at:.1f} s",
+        )
+        return plan
+
+    def _next(self) -> StepPlan | None:
+        run = self._run
+        live = run.surroundings.live(run.voltage, run.current)
+        try:
+            plan = run.sequencer.advance(live, run.counter.net_ah)
+        except UnknownAmount as unknown:
+            run.switch_off("held")
+            raise Ended(
+                "held",
+                f"the next step cannot be given its numbers: {unknown}; the step of that label has"
+                " not come to an end of its own",
+            ) from None
+        walker = run.sequencer.walker
+        for kind, text in walker.told:
+            run.log.event(kind, "protocol", text)
+        walker.told.clear()
+        self._arm()
+        return plan
+
+    def _arm(self) -> None:
+        if not self._formed and self._run.sequencer.walker.formed_low_volt is not None:
+            self._formed = True
+            self._run.guard.arm_formed()
 
     def _carry_out(self, plan: StepPlan) -> StepRecord:
-        setpoint, sign = setpoint_for(
-            plan, self.program.limits, self._margin, self._voltage, self._direction
-        )
-        edge = self._change(setpoint)
-        step = self._open_step(plan, edge, sign, setpoint.voltage_volt)
-        self._guard.begin(plan, sign, setpoint.voltage_volt, edge.began)
-        step.end_reason = self._readings(plan, edge, step)
+        run = self._run
+        if plan.by_host:
+            setpoint = run.regulate(plan)
+            sign = plan.direction
+        else:
+            setpoint, sign = setpoint_for(
+                plan,
+                self.program.limits,
+                run.guard.low_volt,
+                run.source.capabilities.voltage_margin_volt,
+                run.voltage,
+                run.direction,
+            )
+        self._prepare(plan)
+        edge = run.change(setpoint)
+        step = run.open_step(plan, edge, sign, setpoint.voltage_volt)
+        plan = step.plan
+        run.guard.begin(plan, sign, setpoint.voltage_volt, edge.began)
+        if plan.by_host:
+            run.guard.level(setpoint.current_ampere, setpoint.voltage_volt)
+            run.sequencer.level(setpoint.current_ampere, setpoint.voltage_volt)
+        wait = self._waits_for(plan)
+        carried, restore = self._carried(edge)
+        step.end_reason = run.readings(plan, edge, step, wait, carried, restore)
+        self._wait = None
         return step
+
+    def _prepare(self, plan: StepPlan) -> None:
+        """Set the chamber before the step that waits for it begins."""
+        chamber = self._run.surroundings.chamber
+        if plan.control is Control.CHAMBER and chamber is not None:
+            chamber.set_temperature(plan.chamber_celsius)
+            self._run.log.event("chamber", "protocol", f"set to {plan.chamber_celsius:g} degC")
+
+    def _waits_for(self, plan: StepPlan) -> Wait | None:
+        if plan.control is Control.CHAMBER:
+            return ChamberWait(plan, self._run.surroundings)
+        if plan.control is Control.OPERATOR:
+            self._wait = OperatorWait(
+                plan, self._run, self._operator, self._cell_id, self._run.voltage
+            )
+            return self._wait
+        return None
+
+    def _carried(self, edge: Edge) -> tuple[tuple[float, float], Callable[[], None]]:
+        """Return what the step under way moved in an earlier run, and how to stand where it was."""
+        state, self._resume = self._resume, None
+        if state is None:
+            return (0.0, 0.0), lambda: None
+        counter = state["counter"]
+        carried = (counter["charge"] or 0.0, counter["_energy"] or 0.0)
+        run = self._run
+        sign, bound = run.sequencer.sign, run.setpoint.voltage_volt
+
+        def restore() -> None:
+            run.sequencer.restore(state, edge.began)
+            run.sequencer.sign = sign
+            run.sequencer.level(run.sequencer.plan.current_ampere, bound)
+            run.sequencer.net_before = 0.0
+
+        return carried, restore
 
     def _unsure(self, plan: StepPlan) -> bool:
         """Say whether the cell must be seen at 0 A before current may flow."""
-        return plan.driven and (self._blind or is_beyond(plan, self._voltage, self._margin))
+        run = self._run
+        margin = run.source.capabilities.voltage_margin_volt
+        return plan.driven and (run.blind or is_beyond(plan, run.voltage, margin))
 
     def _look(self, plan: StepPlan) -> bool:
         """See the cell at 0 A; return whether the step's end holds already.
 
         A rest under way goes on, and ends with what was seen; a driven step ends here.
         """
-        self._intend_on()
-        self._edges.before_change()
+        run = self._run
         bound = self.program.limits.high_volt
-        edge = self._source.apply(Setpoint(Mode.ZERO, 0.0, bound))
-        self._blind = False
-        if self._step is not None and self._step.sign:
-            self._close_step(edge)
-        self._guard.idle(edge.began, bound)
-        reading = self._believed(self._read())
-        self._voltage = reading.voltage
-        if self._step is not None:
-            self._step.last(reading)
-            self._counter.seen(reading.voltage)
-            self._log.row(reading, RowFlag.STEP_END)
-        return is_beyond(plan, self._voltage, self._margin)
+        edge = run.apply(Setpoint(Mode.ZERO, 0.0, bound))
+        if run.step is not None and run.step.sign:
+            run.close_step(edge)
+        run.guard.idle(edge.began, bound)
+        reading = run.believed(run.read())
+        run.voltage = reading.voltage
+        if run.step is not None:
+            run.step.last(reading)
+            run.counter.seen(reading.voltage)
+            run.log.row(reading, RowFlag.STEP_END)
+        return is_beyond(plan, run.voltage, run.source.capabilities.voltage_margin_volt)
 
     def _already_met(self, plan: StepPlan) -> StepRecord:
         """Record a step whose end held before any current flowed."""
-        self._edges.before_change()
-        now = self._clock.now
+        run = self._run
+        run.edges.before_change()
+        now = run.clock.now
         edge = Edge(now, 0.0, now, 0.0)
-        self._close_step(edge)
-        step = self._open_step(plan, edge, plan.direction, math.nan)
-        reading = self._believed(self._read())
-        self._counter.begin(now, reading.time, reading.voltage, 0.0, direction=0, is_open=True)
+        run.close_step(edge)
+        step = run.open_step(plan, edge, plan.direction, math.nan)
+        reading = run.believed(run.read())
+        run.counter.begin(now, reading.time, reading.voltage, 0.0, direction=0, is_open=True)
         step.first(reading)
         step.end_reason = End.ALREADY_MET
-        self._log.row(reading, RowFlag.STEP_START | RowFlag.STEP_END)
-        self._log.event(End.ALREADY_MET.value, "bench", f"step {step.step_count} ended by it")
+        run.log.row(reading, RowFlag.STEP_START | RowFlag.STEP_END)
+        run.log.event(End.ALREADY_MET.value, "bench", f"step {step.step_count} ended by it")
         return step
 
-    def _intend_on(self) -> None:
-        if not self._on:
-            self._on = True
-            self._log.intend("on")
+    # commands
 
-    def _change(self, setpoint: Setpoint) -> Edge:
-        """Change the output, and end the step under way at the edge."""
-        if setpoint.mode is not Mode.OPEN:
-            self._intend_on()
-        self._edges.before_change()
-        edge = self._source.apply(setpoint)
-        can_see = self._source.capabilities.measures_when_off
-        self._blind = setpoint.mode is Mode.OPEN and not can_see
-        self._close_step(edge)
-        return edge
+    def _check_inbox(self) -> None:
+        """Carry out between two steps what has come in."""
+        run = self._run
+        while (command := run.inbox.take()) is not None:
+            if isinstance(command, commands.Stop):
+                run.switch_off("stopped")
+                raise Ended("stopped", command.why)
+            self._quietly(command)
 
-    def _open_step(self, plan: StepPlan, edge: Edge, sign: int, bound: float) -> StepRecord:
-        if self._step is None and not self._log.rows:
-            self._log.start(edge.began)
-            self._log.event("start", "bench", f"the cell stands at {self._voltage:.4f} V")
-        self._direction = sign or self._direction
-        self._sequencer.begin(edge.began, sign, self._margin, bound)
-        count, cycle = self._sequencer.step_count, self._sequencer.cycle_count
-        self._log.enter(cycle, count, plan.step_id)
-        self._step = StepRecord(plan, count, cycle, sign, edge, self._log.rows)
-        return self._step
+    def _quietly(self, command: commands.Command) -> None:
+        """Carry out what changes nothing at the output."""
+        log = self._run.log
+        if isinstance(command, commands.StopAfter):
+            self._stop_after = command.what
+            log.event("stop_after", command.actor, f"stop after this {command.what}")
+        elif isinstance(command, commands.AddCycles):
+            done = self._run.sequencer.walker.add_rounds(command.count)
+            log.event("add_cycles", command.actor, done or "refused: no repeat under way counts")
+        else:
+            log.event("refused", command.actor, f"{type(command).__name__}: nothing to do it to")
 
-    def _readings(self, plan: StepPlan, edge: Edge, step: StepRecord) -> End:
-        """Read until the step ends, and return why; the loop that all speed depends on."""
-        clock, counter, sequencer = self._clock, self._counter, self._sequencer
-        sleep_until, period = clock.sleep_until, self.program.period_second
-        read, guard_reading = self._source.read, self._guard.reading
-        sequencer_reading, counter_reading = sequencer.reading, counter.reading
-        late = None if clock.virtual else self.lateness.add
-        log = self._log
-        every, change = plan.every_second, plan.or_change_volt
-        reading = self._read()
-        if plan.direction == 0 and reading.current * step.sign < 0.0:
-            # near its voltage only the current tells which way a hold goes
-            self._direction = step.sign = sequencer.sign = -step.sign
-            self._guard.begin(plan, step.sign, plan.hold_volt, edge.began)
-        reading = self._believed(reading)
-        time, voltage, current, _, flags, requested, replied = reading
-        counter.begin(
-            edge.began,
-            time,
-            voltage,
-            current,
-            direction=step.sign,
-            is_open=plan.output == "open",
-        )
-        step.first(reading)
-        self._log.row(reading, RowFlag.STEP_START)
-        due, last_voltage, recorded = time + every - period / 2.0, voltage, True
-        voltage_before = charge_before = math.nan
-        charge, final = counter.charge, False
-        began = log.began
-        planned = began + period * math.floor((replied - began) / period)
-        while True:
-            confirm = 0
-            end = sequencer_reading(time, voltage, current, charge)
-            if end is None:
-                voltage_before, charge_before = voltage, charge
-            elif end is End.CONFIRM:
-                step.crossed((voltage_before, charge_before), (voltage, charge))
-                confirm = CONFIRM
-            elif end is End.TRANSITION:
-                step.transition(charge)
-                self._log.row(reading, RowFlag.TRANSITION)
-                recorded, last_voltage = True, voltage
-                self._log.event("transition", "instrument", f"{plan.hold_volt:g} V reached")
+    def _heed(self, reading: Reading, recorded: bool) -> str | None:
+        """Carry out within a step what has come in; return why it ends, where it does."""
+        run = self._run
+        while (command := run.inbox.take()) is not None:
+            if isinstance(command, commands.Stop):
+                run.switch_off("stopped", None if recorded else reading)
+                raise Ended("stopped", command.why)
+            if isinstance(command, commands.Skip):
+                run.log.event("skip", command.actor, f"step {run.sequencer.step_count}")
+                return End.SKIPPED
+            if isinstance(command, commands.Pause):
+                reason = self._pause(command, reading, recorded)
+                if reason is not None:
+                    return reason
+                recorded = True
+            elif isinstance(command, commands.Answer) and self._wait is not None:
+                self._wait.answer(command)
             else:
-                return self._end_of(end, reading, recorded)
-            if time >= due or abs(voltage - last_voltage) >= change:
-                if not recorded:
-                    self._log.row(reading, 0)
-                    recorded = True  # it may be the step's last reading too
-                last_voltage = voltage
-                # a row for a change of voltage must not put the next timed one off any further
-                due = due + every if time >= due else time + every - period / 2.0
-                if due <= time:
-                    due = time + every - period / 2.0
-            if time >= log.state_due:
-                log.save(reading)
-                self._watch(self._progress(reading))
-            if final and not confirm:
-                sleep_until(sequencer.wake)
-                timed = sequencer.tick(clock.now)
-                if timed is not None:
-                    return self._end_of(timed, reading, recorded)
-            if not confirm:
-                if planned <= replied:
-                    missed = math.floor((replied - planned) / period)
-                    if missed:
-                        self._overdue(missed)
-                    planned += period * (missed + 1)
-                wake = planned
-                lead = replied - requested + 1e-3
-                if sequencer.look < wake:
-                    wake = max(sequencer.look - lead / 2.0, replied)
-                final = sequencer.wake - lead <= wake
-                if final:
-                    wake = sequencer.wake - lead
-                    if wake < replied:
-                        # no time for another reading: the step ends on time, not with it
-                        sleep_until(sequencer.wake)
-                        return self._end_of(sequencer.time_end, reading, recorded)
-                sleep_until(wake)
-                if self._stop:
-                    self._halt(reading, recorded)
-                if late is not None:
-                    late(clock.now - wake)
-            try:
-                reading = read()
-            except LinkError as error:
-                reading = self._steady.again(error)
-            time, voltage, current, _, flags, requested, replied = reading
-            verdict = guard_reading(time, voltage, current, charge)
-            if verdict is not None:
-                reading = self._confirmed(verdict, reading)
-                time, voltage, current, _, flags, requested, replied = reading
-            counter_reading(time, voltage, current)
-            charge = counter.charge
-            if confirm:
-                reading = reading._replace(flags=flags | CONFIRM)
-            recorded = False
+                self._quietly(command)
+        return None
 
-    def _believed(self, reading: Reading) -> Reading:
-        """Return the first reading of a step or look, or the next one that the guard believes."""
-        verdict = self._guard.reading(reading.time, reading.voltage, reading.current, 0.0)
-        return reading if verdict is None else self._confirmed(verdict, reading)
-
-    def _confirmed(self, verdict: Suspect | Trip, reading: Reading) -> Reading:
-        """Return a reading that the guard believes, asked for at once, or trip.
-
-        One that it does not believe is recorded as such, and neither counted nor decided upon.
-        """
-        while True:
-            if isinstance(verdict, Trip):
-                self._trip(verdict, reading)
-            self._log.row(reading, RowFlag.SUSPECT)
-            self._counter.disbelieved()
-            reading = self._read()
-            after = self._guard.reading(
-                reading.time, reading.voltage, reading.current, self._counter.charge
-            )
-            if after is None:
-                return reading._replace(flags=reading.flags | CONFIRM)
-            verdict = after
-
-    def _end_of(self, end: End, reading: Reading, recorded: bool) -> End:
-        if not recorded:
-            self._log.row(reading, RowFlag.STEP_END)
-        self._voltage = reading.voltage if reading.voltage == reading.voltage else self._voltage
-        if self._step is not None:
-            self._step.last(reading)
-        if end in (End.AT_MOST, End.HOLD_TIME, End.VOLTAGE_LIMIT):
-            self._log.event(end.value, "bench", f"step {self._sequencer.step_count} ended by it")
-        self._watch(self._progress(reading))
-        return end
-
-    def _close_step(self, edge: Edge) -> None:
-        step, self._step = self._step, None
+    def _pause(self, command: commands.Pause, reading: Reading, recorded: bool) -> str | None:
+        """Open the circuit until somebody resumes, skips or stops; look at the cell again."""
+        run = self._run
+        step = run.step
         if step is None:
-            return
-        totals = self._counter.end(edge.ended)
-        end = step.end_reason
-        self._log.step(
-            step.record(totals, edge, self._log.began, self._log.rows - 1, own_end=end in OWN_ENDS)
-        )
-        self._edges.step_ended(step.step_count, step.sign)
+            return None
+        setpoint, driven = run.setpoint, step.plan.driven
+        if not recorded:
+            run.log.row(reading, 0)
+        edge = run.apply(Setpoint(Mode.OPEN)) if driven else None
+        if edge is not None:
+            run.counter.pause(edge.ended)
+        paused = run.clock.now
+        run.log.event("pause", command.actor, f"step {run.sequencer.step_count}")
+        while True:
+            asked = run.inbox.take()
+            if isinstance(asked, commands.Resume):
+                break
+            if isinstance(asked, commands.Stop):
+                run.switch_off("stopped")
+                raise Ended("stopped", asked.why)
+            if isinstance(asked, commands.Skip):
+                run.log.event("skip", asked.actor, f"step {run.sequencer.step_count}")
+                return End.SKIPPED
+            if asked is not None:
+                self._quietly(asked)
+                continue
+            run.clock.sleep_until(run.clock.now + PAUSE_LOOK_SECOND)
+            still = run.read()
+            run.sense(still)
+            if still.time >= run.log.state_due:
+                run.log.save(still, run.guard.state(still.time))
+        run.log.event("resume", asked.actor, f"after {run.clock.now - paused:.1f} s")
+        if edge is not None:
+            self._go_on(step, setpoint, edge)
+        return None
 
-    def _trip(self, trip: Trip, reading: Reading | None = None) -> NoReturn:
-        self._switch_off("tripped", reading)
-        self._log.event("trip", trip.owner, trip.cause)
-        raise _Ended("tripped", f"{trip.cause} (limit of the {trip.owner}); output switched off")
-
-    def _halt(self, reading: Reading, recorded: bool) -> None:
-        self._switch_off("stopped", None if recorded else reading)
-        raise _Ended("stopped", self._stop)
-
-    def _switch_off(self, reason: str, reading: Reading | None = None) -> None:
-        """Make the output safe before anything else, then record how the step ended."""
-        self._edges.before_change()
-        before = self._clock.now
-        self._off = self._source.safe()
-        after = self._clock.now
-        middle, half = (before + after) / 2.0, (after - before) / 2.0
-        if self._step is not None:
-            if reading is not None:
-                self._log.row(reading, RowFlag.STEP_END)
-                self._step.last(reading)
-            self._step.end_reason = self._step.end_reason or reason
-            self._close_step(Edge(middle, half, middle, half))
-
-    def _overdue(self, missed: int) -> None:
-        trip = self._guard.tick(self._clock.now)
-        if trip is not None:
-            self._trip(trip)
-        if not self.lateness.missed:
-            self._log.event("late", "bench", f"{missed} control periods passed without a reading")
-        self.lateness.missed += missed
-
-    def _progress(self, reading: Reading) -> Progress:
-        sequencer = self._sequencer
-        return Progress(
-            sequencer.plan,
-            sequencer.step_count,
-            sequencer.cycle_count,
-            reading.time - self._log.began,
-            reading.voltage,
-            reading.current,
-        )
+    def _go_on(self, step: StepRecord, setpoint: Setpoint, left: Edge) -> None:
+        """Close the circuit again as it was, if the cell is still there."""
+        run = self._run
+        limits = self.program.limits
+        try:
+            seen = run.source.look(limits.high_volt)
+        except CellCheckError as error:
+            run.trip(Trip(error.what, "bench"))
+        if not run.guard.low_volt <= seen.voltage <= limits.high_volt:
+            run.trip(Trip(f"the cell stands at {seen.voltage:.4f} V after the pause", "protocol"))
+        run.log.event("look", "bench", f"the cell stands at {seen.voltage:.4f} V after the pause")
+        edge = run.apply(setpoint)
+        run.guard.begin(step.plan, step.sign, setpoint.voltage_volt, edge.began)
+        run.sequencer.pause(edge.began - left.ended)
+        reading = run.believed(run.read())
+        run.counter.resume(edge.began, reading.time, reading.voltage, reading.current)
+        run.log.row(reading, 0)
