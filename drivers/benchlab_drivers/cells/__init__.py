@@ -21,6 +21,7 @@ CELL_TYPES = (
     "lfp_graphite_26650",
     "nmc811_graphite_pouch",
     "na_layered_hardcarbon",
+    "li_s_pouch",
 )
 """Each is a module here with ``CELL``, its parameters.
 
