@@ -249,7 +249,7 @@ class KeithleySmu:
         if setpoint.mode is Mode.ZERO:
             self._zero_current(setpoint.voltage_volt)
         else:
-            if self._configure("VOLT", ':SENS:FUNC "CURR"'):
+            if self._configure("VOLT", "CURR"):
                 self._choose_range()
             self._drive(setpoint)
         return Edge(*ended, *self._output_on(), self._range)
@@ -258,7 +258,9 @@ class KeithleySmu:
         """Choose a source function with the output off, and say whether it was another one."""
         if self._function == function:
             return False
-        self._scpi.set(f":SOUR:FUNC {function};{sense}", ":SOUR:FUNC?", function)
+        # the measure function first: choosing it may change the source function
+        self._scpi.set(f':SENS:FUNC "{sense}";:SOUR:FUNC {function}', ":SOUR:FUNC?", function)
+        self._scpi.refuse_other(":SENS:FUNC?", f'"{sense}:DC"')
         self._scpi.set(f":SOUR:{function}:READ:BACK ON", f":SOUR:{function}:READ:BACK?", "1")
         self._scpi.set(f":OUTP:{function}:SMOD HIMP", f":OUTP:{function}:SMOD?", "HIMP")
         self._function = function
@@ -274,8 +276,14 @@ class KeithleySmu:
         )
 
     def _zero_current(self, voltage_volt: float) -> None:
-        self._configure("CURR", ':SENS:FUNC "VOLT"')
-        self._set_values = ((":SOUR:CURR?", 0.0), (":SOUR:CURR:VLIM?", voltage_volt))
+        self._configure("CURR", "VOLT")
+        self._set_values = (
+            (":SOUR:CURR?", 0.0),
+            (":SOUR:CURR:VLIM?", voltage_volt),
+            (":SOUR:CURR:RANG?", REST_RANGE_AMPERE),
+            (":SOUR:CURR:RANG:AUTO?", 0.0),
+            (":SENS:VOLT:RANG?", self._volt_range),
+        )
         self._scpi.verify(
             f":SENS:VOLT:RANG {self._volt_range:g};:SOUR:CURR 0"
             f";:SOUR:CURR:RANG {REST_RANGE_AMPERE:g};:SOUR:CURR:VLIM {voltage_volt:.6g}",

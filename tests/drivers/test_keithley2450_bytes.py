@@ -169,8 +169,9 @@ def test_a_limit_that_reads_back_different_is_refused(driver):
 
 
 TO_VOLTS = [
-    (b':SOUR:FUNC VOLT;:SENS:FUNC "CURR";:SOUR:FUNC?\n', b"VOLT"),
+    (b':SENS:FUNC "CURR";:SOUR:FUNC VOLT;:SOUR:FUNC?\n', b"VOLT"),
     NO_ERROR,
+    (b":SENS:FUNC?\n", b'"CURR:DC"'),
     (b":SOUR:VOLT:READ:BACK ON;:SOUR:VOLT:READ:BACK?\n", b"1"),
     NO_ERROR,
     (b":OUTP:VOLT:SMOD HIMP;:OUTP:VOLT:SMOD?\n", b"HIMP"),
@@ -334,16 +335,18 @@ def test_safe_never_raises_and_never_claims_what_it_does_not_know(driver):
 
 def test_an_open_lead_is_no_cell(driver):
     made = driver(
-        (b':SOUR:FUNC CURR;:SENS:FUNC "VOLT";:SOUR:FUNC?\n', b"CURR"),
+        (b':SENS:FUNC "VOLT";:SOUR:FUNC CURR;:SOUR:FUNC?\n', b"CURR"),
         NO_ERROR,
+        (b":SENS:FUNC?\n", b'"VOLT:DC"'),
         (b":SOUR:CURR:READ:BACK ON;:SOUR:CURR:READ:BACK?\n", b"1"),
         NO_ERROR,
         (b":OUTP:CURR:SMOD HIMP;:OUTP:CURR:SMOD?\n", b"HIMP"),
         NO_ERROR,
         (
             b":SENS:VOLT:RANG 20;:SOUR:CURR 0;:SOUR:CURR:RANG 1e-06;:SOUR:CURR:VLIM 4.3"
-            b";:SOUR:CURR?;:SOUR:CURR:VLIM?\n",
-            b"0.000000E+00;4.300000E+00",
+            b";:SOUR:CURR?;:SOUR:CURR:VLIM?;:SOUR:CURR:RANG?"
+            b";:SOUR:CURR:RANG:AUTO?;:SENS:VOLT:RANG?\n",
+            b"0.000000E+00;4.300000E+00;1.000000E-06;0;2.000000E+01",
         ),
         NO_ERROR,
         (b":OUTP ON;:OUTP?\n", b"1"),

@@ -147,7 +147,7 @@ def _output(k: SimulatedRp7900) -> None:
 def _measure(k: SimulatedRp7900) -> None:
     def fresh(name: str) -> Callable[[list[str]], str]:
         def ask(args: list[str]) -> str:
-            k.acquire()
+            k.acquire(name)
             return _text(k.acquired(name))
 
         return ask

@@ -89,10 +89,19 @@ class ScpiLine:
     def put(self, commands: str, query: str, expected: str) -> tuple[float, float]:
         """Send commands, and read text back in a line of its own."""
         edge = self.command(commands)
+        self.refuse_other(query, expected)
+        return edge
+
+    def refuse_other(self, query: str, expected: str) -> None:
+        """Ask for one setting, which must be as expected.
+
+        Raises
+        ------
+        benchlab.errors.InstrumentRefused
+        """
         answer = self.ask(query)
         if answer != expected:
-            raise self.refusal(commands, expected, answer)
-        return edge
+            raise self.refusal(query, expected, answer)
 
     def read_back(self, expected: Sequence[tuple[str, float, float]]) -> None:
         """Read values back in one line; each query comes with its value and how near it must be.
