@@ -62,8 +62,7 @@ def capabilities_of(model: Rp7900Model) -> Capabilities:
         watchdog_second=float(WATCHDOG_SECOND),
         fastest_period_second=0.05,
         stop_bound_second=1.0,
-        off_leaves="output stage and sense leads on the cell (about 1 mA flows out of it,"
-        " unconfirmed); an SD1000A opens relays",
+        off_leaves="its output stage on the cell (no relay)",
         host_dies=f"the current flows on for at most {WATCHDOG_SECOND} s, up to the voltage limit;"
         " then its watchdog switches the output off",
         voltage_margin_volt=0.020,

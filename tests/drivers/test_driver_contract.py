@@ -1,7 +1,9 @@
 """What every driver of a source must do, whoever wrote it; a new driver is in here by its name."""
 
+import contextlib
 import copy
 import math
+from pathlib import Path
 
 import pytest
 
@@ -123,6 +125,25 @@ def test_a_current_has_its_sign_and_its_voltage_a_bound(bench):
         reading = bench.driver.read()
     assert reading.voltage == pytest.approx(4.2, abs=0.01)
     assert 0.0 < reading.current < 0.2 * bench.ampere
+
+
+@pytest.mark.parametrize("last", ["look", "discharge"])
+def test_a_voltage_bound_below_the_cell_never_lets_more_than_the_set_current_flow(bench, last):
+    """It is refused, or the instrument limits what it takes out of the cell."""
+    up_to(bench, last)
+    worst = 0.0
+
+    def watch():
+        nonlocal worst
+        worst = max(worst, abs(bench.flowing()))
+
+    bench.tap.watch = watch
+    bound = bench.box.cell.sample(bench.clock.now)[0] - 0.05  # deeper, and it would trip at once
+    with contextlib.suppress(BenchError):
+        bench.driver.apply(Setpoint(Mode.CURRENT, bench.ampere, bound))
+        bench.driver.read()
+    assert worst < 1.05 * bench.ampere
+    assert bench.driver.safe().proven
 
 
 def test_an_open_rest_says_so(bench):
@@ -272,3 +293,8 @@ def test_what_it_says_of_itself_is_what_the_cell_sees_if_the_host_dies(bench):
     assert abs(bench.flowing()) < 1e-5 * bench.can.current_ampere[1]
     with pytest.raises(BenchError, match="watchdog"):
         bench.driver.read()
+
+
+def test_its_section_is_in_the_instruments_page(name):
+    page = Path(__file__).parents[2] / "docs" / "instruments.md"
+    assert f"\n## {name}\n" in page.read_text(encoding="utf-8")
