@@ -145,7 +145,7 @@ def _check_paths(options: RunOptions, folder: Path) -> None:
             remedy="Make the folder first.",
         )
     if not options.fast:
-        space = Space(free_bytes(options.out.parent), options.reserve_bytes, 0, 0.0)
+        space = Space(free_bytes(str(options.out.parent)), options.reserve_bytes, 0, 0.0)
         if space.short:
             raise space.error(options.out.parent, "nothing was started.")
 

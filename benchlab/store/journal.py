@@ -22,12 +22,13 @@ from benchlab.store.journal_frame import (
 )
 from benchlab.store.journal_read import JournalContent
 from benchlab.store.journal_segments import SEGMENT_BYTES, SegmentFiles
-from benchlab.store.space import Space, folder_gone, free_bytes
+from benchlab.store.watch import Watch
 
 __all__ = ["JOURNAL_FORMAT", "ROW", "WAITING_BYTES", "FrameKind", "JournalWriter", "run_folder"]
 
 WAITING_BYTES = 64 << 20
 """What may wait in memory while the disk takes nothing: half a day of rows at 10 Hz."""
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 _ROWS_A_FRAME = 8192 * ROW.size
 _APART_SECOND, _APART_BYTES = 10.0, 64 << 10
 
@@ -70,7 +71,7 @@ class JournalWriter:
         self.row_count = 0
         self.run_id = uuid.uuid4()
         self._durable = durable
-        self._reserve = reserve
+        self._watch = Watch(folder, reserve)
         self._limit = waiting_bytes
         self._tell = tell
         self._rows = bytearray()
@@ -82,10 +83,6 @@ class JournalWriter:
         self._trouble: OSError | None = None
         self._trouble_began = 0.0
         self._beyond = False
-        self._fault: StorageError | None = None
-        self._space: Space | None = None
-        self._warned = False
-        self._began = boottime()
         self._opened: dict[str, Any] = {}
         self._lock = -1
         self._removed = False
@@ -142,7 +139,7 @@ class JournalWriter:
         self._add(FrameKind.OPEN, record)
         self._frame(FrameKind.OPEN, record)
         self._opened = record
-        payload = json.dumps(record, separators=(",", ":")).encode()
+        payload = _to_json(record).encode()
         self._files.preamble = pack_frame(FrameKind.OPEN, self._tag, 0, 0, payload)
 
     def step(self, content: Mapping[str, Any]) -> None:
@@ -159,10 +156,14 @@ class JournalWriter:
 
     def state(self, content: Mapping[str, Any]) -> None:
         """Append counters, last reading and place in the program, and flush."""
-        if boottime() - self._began >= _APART_SECOND or self._files.written_bytes >= _APART_BYTES:
+        if self._opened and self._far_apart():
             self._open_again()
-        space = self._space.record() if self._space else {}
-        self._frame(FrameKind.STATE, {**content, **space})
+        text = _to_json(content)
+        if self._watch.told and content:
+            text = f"{text[:-1]}, {self._watch.told}}}"
+        self._gather_rows()
+        self._pack(FrameKind.STATE, text.encode())
+        self.flush()
 
     def clock(self, content: Mapping[str, Any]) -> None:
         """Append what the host's clocks say together."""
@@ -179,6 +180,9 @@ class JournalWriter:
         self._open_again()
         self._frame(FrameKind.END, content)
 
+    def _far_apart(self) -> bool:
+        return self._watch.seconds >= _APART_SECOND or self._files.written_bytes >= _APART_BYTES
+
     def _open_again(self) -> None:
         if self._opened:
             self._add(FrameKind.OPEN, self._opened)
@@ -190,7 +194,7 @@ class JournalWriter:
 
     def _add(self, kind: FrameKind, content: Mapping[str, Any]) -> None:
         self._gather_rows()
-        payload = json.dumps(content, separators=(",", ":")).encode()
+        payload = _to_json(content).encode()
         self._pack(kind, payload)
 
     def _pack(self, kind: FrameKind, payload: bytes) -> None:
@@ -232,8 +236,9 @@ class JournalWriter:
                 where=str(self.folder),
                 remedy="Free space, or make the disk writable.",
             ) from error
-        if self._fault is not None:
-            fault, self._fault = self._fault, None
+        fault = self._watch.fault
+        if fault is not None:
+            self._watch.fault = None
             # whoever hears of it makes the cell safe; copying what was removed comes after that
             self._removed = self._files.removed()
             raise fault
@@ -315,38 +320,7 @@ class JournalWriter:
 
     def _look(self) -> None:
         """Watch the disk and the folder; called each second by the thread that syncs."""
-        moved = not self.folder.is_dir()
-        free = 0
-        with suppress(OSError):
-            free = free_bytes(self.folder.parent)
-        written = self._files.written_bytes + self.row_count * ROW.size
-        space = Space(free, self._reserve, written, boottime() - self._began)
-        self._space = space
-        if self._warned:
-            return
-        if self._files.removed():
-            self._warned = True
-            self._fault = StorageError(
-                "the run's folder was removed by another program; the run is ended, and what is"
-                " still open is written again.",
-                where=str(self.folder),
-                remedy="Find out who removed it before the next start.",
-            )
-        elif moved:
-            self._warned = True
-            self._fault = folder_gone(self.folder, "the run is ended.")
-        elif space.short:
-            self._warned = True
-            self._fault = space.error(
-                self.folder, "the run is ended while its file can still be completed."
-            )
-        elif self._files.failing:
-            self._warned = True
-            self._fault = StorageError(
-                "the disk failed to sync three times in a row; the run is ended.",
-                where=str(self.folder),
-                remedy="Check the disk, and record to another one.",
-            )
+        self._watch.look(self._files, self._files.written_bytes + self.row_count * ROW.size)
 
     def _restore(self) -> None:
         """Write the removed folder again from the files that are still open."""

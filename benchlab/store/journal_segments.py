@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchlab.platform import preallocate, sync_data, sync_folder, write_at
+from benchlab.platform import preallocate, start_writing, sync_data, sync_folder, write_at
 from benchlab.store.journal_frame import SEGMENT, pack_segment, segment_path
 from benchlab.store.sync_thread import keep, let_go
 
@@ -28,6 +28,8 @@ class _Segment:
     file: int
     size: int
     reserved: bool
+    path: str
+    inode: int
     good: int = 0
 
 
@@ -162,6 +164,17 @@ class SegmentFiles:
         with self._guard:
             return self._segment is not None and os.fstat(self._segment.file).st_nlink == 0
 
+    def in_place(self) -> bool:
+        """Say whether the file that is being written is still where it was made."""
+        with self._guard:
+            segment = self._segment
+        try:
+            return segment is None or os.stat(segment.path).st_ino == segment.inode
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+
     def restore(self) -> int:
         """Write every removed segment again from its open file; return how many are beyond it.
 
@@ -206,7 +219,7 @@ class SegmentFiles:
             raise
         if self._durable:
             sync_folder(path.parent)
-        return _Segment(index, file, size, reserved)
+        return _Segment(index, file, size, reserved, str(path), os.fstat(file).st_ino)
 
     def _rotate(self, need: int, number: int) -> _Segment:
         preamble = self.preamble if 2 * len(self.preamble) <= self._size else b""
@@ -279,7 +292,14 @@ class SegmentFiles:
             copy.good += os.pwrite(copy.file, part, copy.good)
         sync_data(copy.file)
         os.close(segment.file)
-        segment.file, segment.reserved = copy.file, copy.reserved
+        segment.file, segment.reserved, segment.inode = copy.file, copy.reserved, copy.inode
+
+    def begin_second(self) -> None:
+        """Have the system begin to write what `each_second` will wait for."""
+        with self._attended:
+            segment = self._segment
+            if not self._closed and segment is not None and self._unsynced:
+                start_writing(segment.file)
 
     def each_second(self) -> None:
         """Sync, make the next segment, look; called from the thread."""

@@ -17,7 +17,7 @@ DAY_SECOND = 86_400.0
 SAME_SECOND = 0.5
 VARIABLE = "BENCHLAB_DISK_RESERVE_MB"
 
-_asked: dict[Path, tuple[float, int]] = {}
+_asked: dict[str, tuple[float, int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Space:
         )
 
 
-def free_bytes(folder: Path) -> int:
+def free_bytes(folder: str) -> int:
     """Return the bytes this user may still write to a folder's disk, as of the last half second.
 
     Raises

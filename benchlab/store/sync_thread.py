@@ -1,6 +1,7 @@
 """One thread for each disk that once a second syncs the journals written there.
 
-A thread for each journal costs more, in waking up, than the journals themselves.
+A thread for each journal costs more, in waking up, than the journals themselves. Each journal's
+writing is begun before any is waited for: the file system then commits once for many of them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ SYNC_SECOND = 1.0
 
 class Kept(Protocol):
     """What wants attention once a second."""
+
+    def begin_second(self) -> None:
+        """Have the system begin to write; must neither wait nor raise."""
 
     def each_second(self) -> None:
         """Sync; must not raise."""
@@ -51,6 +55,9 @@ class _Keeper:
                     self._thread = None
                     return
                 kept = list(self._kept)
+            if len(kept) > 1:
+                for item in kept:
+                    item.begin_second()
             for item in kept:
                 item.each_second()
 

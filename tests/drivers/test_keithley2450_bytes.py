@@ -17,7 +17,7 @@ from benchlab.errors import (
     Unsupported,
 )
 from benchlab.model.flags import RowFlag
-from benchlab_drivers.keithley2450 import Keithley2450
+from benchlab_drivers.keithley2450 import driver_on
 
 IDN = b"KEITHLEY INSTRUMENTS,MODEL 2450,04096331,1.6.7c"
 READ = b':READ? "defbuffer1",SOUR,READ\n'
@@ -53,7 +53,7 @@ def driver():
     def make(*pairs, function="", on=False):
         line = ScriptedLine(*pairs)
         lines.append(line)
-        made = Keithley2450(line, VirtualClock(), resource="test")
+        made = driver_on(line, VirtualClock(), "test")
         made._function, made._on = function, on
         return made
 
@@ -169,16 +169,23 @@ def test_a_limit_that_reads_back_different_is_refused(driver):
 
 
 TO_VOLTS = [
-    (b':SOUR:FUNC VOLT;:SENS:FUNC "CURR";:SOUR:FUNC?\n', b"VOLT"),
+    (b':SENS:FUNC "CURR";:SOUR:FUNC VOLT;:SOUR:FUNC?\n', b"VOLT"),
     NO_ERROR,
+    (b":SENS:FUNC?\n", b'"CURR:DC"'),
     (b":SOUR:VOLT:READ:BACK ON;:SOUR:VOLT:READ:BACK?\n", b"1"),
     NO_ERROR,
     (b":OUTP:VOLT:SMOD HIMP;:OUTP:VOLT:SMOD?\n", b"HIMP"),
     NO_ERROR,
+    (
+        b":SENS:CURR:RANG:AUTO ON;:SOUR:VOLT:ILIM 0.105;:SOUR:VOLT 0;:SOUR:VOLT:RANG 20"
+        b";:SOUR:VOLT:RANG?\n",
+        b"2.000000E+01",
+    ),
+    NO_ERROR,
 ]
 CHARGE = [
     (
-        b":SENS:CURR:RANG 0.1;:SOUR:VOLT:ILIM 0.1;:SOUR:VOLT:RANG 20;:SOUR:VOLT 4.2"
+        b":SENS:CURR:RANG 0.1;:SOUR:VOLT:ILIM 0.1;:SOUR:VOLT 4.2"
         b";:SOUR:VOLT:ILIM?;:SENS:CURR:RANG?;:SOUR:VOLT?\n",
         b"1.000000E-01;1.000000E-01;4.200000E+00",
     ),
@@ -202,7 +209,7 @@ def test_a_charge_sets_limits_and_level_before_the_output_goes_on(driver):
 def test_from_charge_to_discharge_the_output_stays_on_and_one_line_changes_it(driver):
     made = driver(
         (
-            b":SENS:CURR:RANG 1;:SOUR:VOLT:ILIM 0.2;:SOUR:VOLT:RANG 20;:SOUR:VOLT 2.79"
+            b":SENS:CURR:RANG 1;:SOUR:VOLT:ILIM 0.2;:SOUR:VOLT 2.79"
             b";:SOUR:VOLT:ILIM?;:SENS:CURR:RANG?;:SOUR:VOLT?\n",
             b"2.000000E-01;1.000000E+00;2.790000E+00",
         ),
@@ -218,7 +225,7 @@ def test_from_charge_to_discharge_the_output_stays_on_and_one_line_changes_it(dr
 def test_a_smaller_range_is_chosen_only_after_the_limit_came_down(driver):
     made = driver(
         (
-            b":SOUR:VOLT:ILIM 0.01;:SENS:CURR:RANG 0.01;:SOUR:VOLT:RANG 20;:SOUR:VOLT 4.2"
+            b":SOUR:VOLT:ILIM 0.01;:SENS:CURR:RANG 0.01;:SOUR:VOLT 4.2"
             b";:SOUR:VOLT:ILIM?;:SENS:CURR:RANG?;:SOUR:VOLT?\n",
             b"1.000000E-02;1.000000E-02;4.200000E+00",
         ),
@@ -328,16 +335,18 @@ def test_safe_never_raises_and_never_claims_what_it_does_not_know(driver):
 
 def test_an_open_lead_is_no_cell(driver):
     made = driver(
-        (b':SOUR:FUNC CURR;:SENS:FUNC "VOLT";:SOUR:FUNC?\n', b"CURR"),
+        (b':SENS:FUNC "VOLT";:SOUR:FUNC CURR;:SOUR:FUNC?\n', b"CURR"),
         NO_ERROR,
+        (b":SENS:FUNC?\n", b'"VOLT:DC"'),
         (b":SOUR:CURR:READ:BACK ON;:SOUR:CURR:READ:BACK?\n", b"1"),
         NO_ERROR,
         (b":OUTP:CURR:SMOD HIMP;:OUTP:CURR:SMOD?\n", b"HIMP"),
         NO_ERROR,
         (
-            b":SENS:VOLT:RANG 20;:SOUR:CURR:RANG 1e-06;:SOUR:CURR 0;:SOUR:CURR:VLIM 4.3"
-            b";:SOUR:CURR?;:SOUR:CURR:VLIM?\n",
-            b"0.000000E+00;4.300000E+00",
+            b":SENS:VOLT:RANG 20;:SOUR:CURR 0;:SOUR:CURR:RANG 1e-06;:SOUR:CURR:VLIM 4.3"
+            b";:SOUR:CURR?;:SOUR:CURR:VLIM?;:SOUR:CURR:RANG?"
+            b";:SOUR:CURR:RANG:AUTO?;:SENS:VOLT:RANG?\n",
+            b"0.000000E+00;4.300000E+00;1.000000E-06;0;2.000000E+01",
         ),
         NO_ERROR,
         (b":OUTP ON;:OUTP?\n", b"1"),

@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING
 from benchlab.errors import UsageError
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from benchlab.bench.twin import TwinSpec
     from benchlab_drivers.cells.ledger import LedgerCell
     from benchlab_drivers.cells.parameters import CellParameters
 
 __all__ = ["CELL_TYPES", "make_cell"]
 
-CELL_TYPES = ("lfp_graphite_26650", "nmc811_graphite_pouch")
+CELL_TYPES = (
+    "lfp_graphite_26650",
+    "nmc811_graphite_pouch",
+    "na_layered_hardcarbon",
+    "li_s_pouch",
+)
+"""Each is a module here with ``CELL``, its parameters.
+
+It may have ``VARIANTS``, more of them by name (``TYPE/NAME``), and ``make(parameters, spec,
+start)`` where its cell is more than a ledger.
+"""
 
 
 def make_cell(spec: TwinSpec, start: float = 0.0) -> LedgerCell:
@@ -24,6 +36,7 @@ def make_cell(spec: TwinSpec, start: float = 0.0) -> LedgerCell:
     Parameters
     ----------
     spec : TwinSpec
+        Its ``cell_type`` is a type, or ``TYPE/VARIANT``.
     start : float
         Clock seconds at which its life begins.
 
@@ -34,18 +47,37 @@ def make_cell(spec: TwinSpec, start: float = 0.0) -> LedgerCell:
     """
     from benchlab_drivers.cells.ledger import LedgerCell
 
-    if spec.cell_type not in CELL_TYPES:
+    name = spec.cell_type.partition("/")[0]
+    module = _module(name) if name in CELL_TYPES else None
+    parameters = None if module is None else _offered(name).get(spec.cell_type)
+    if parameters is None:
+        known = [offer for each in CELL_TYPES for offer in _offered(each)]
         raise UsageError(
             f"there is no simulated cell {spec.cell_type!r}.",
-            remedy=f"Known: {', '.join(CELL_TYPES)}.",
+            remedy=f"Known: {', '.join(known)}.",
         )
-    parameters = importlib.import_module(f"benchlab_drivers.cells.{spec.cell_type}").CELL
     capacity = parameters.capacity_ah if spec.capacity_ah is None else spec.capacity_ah
     if not 0.0 < capacity < 1e6:
         raise UsageError(
             f"a cell of {capacity} Ah cannot be simulated.", remedy="Give a capacity above 0 Ah."
         )
-    return LedgerCell(scaled(parameters, capacity), fresh=spec.fresh, start=start)
+    parameters = scaled(parameters, capacity)
+    make = getattr(module, "make", None)
+    if make is None:
+        return LedgerCell(parameters, fresh=spec.fresh, start=start)
+    cell: LedgerCell = make(parameters, spec, start)
+    return cell
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"benchlab_drivers.cells.{name}")
+
+
+def _offered(name: str) -> dict[str, CellParameters]:
+    """Return the parameters of a type and of its variants, by what each is asked for by."""
+    module = _module(name)
+    variants: dict[str, CellParameters] = getattr(module, "VARIANTS", {})
+    return {name: module.CELL} | {f"{name}/{variant}": p for variant, p in variants.items()}
 
 
 def scaled(parameters: CellParameters, capacity_ah: float) -> CellParameters:

@@ -17,10 +17,11 @@ import math
 from typing import TYPE_CHECKING
 
 from benchlab.bench.twin import Truth
+from benchlab.errors import UsageError
+from benchlab_drivers.cells.balance import balance
 from benchlab_drivers.cells.circuit import GRID_SECOND, HIGH, LOW, Circuit
 from benchlab_drivers.cells.electrodes import GRID, OFFSET
 from benchlab_drivers.cells.held import weights
-from benchlab_drivers.cells.parameters import balance
 
 if TYPE_CHECKING:
     from benchlab_drivers.cells.parameters import CellParameters
@@ -56,6 +57,8 @@ class LedgerCell(Circuit):
         Whether it was ever charged below 5 degrees Celsius or faster than 2C.
     formation : float
         Coulombs that building the film will still take.
+    core_kelvin, surface_kelvin : float
+        Temperatures at the last grid point.
     """
 
     def __init__(
@@ -66,14 +69,17 @@ class LedgerCell(Circuit):
         self.sites_negative = sizes.sites_negative * 3600.0
         self.sites_positive = sizes.sites_positive * 3600.0
         self.formation = 0.0
+        self._film_sign = -1.0 if parameters.made_charged else 1.0
         if fresh:
+            self.ions_negative = sizes.fresh_negative * 3600.0
             self.ions_positive = sizes.fresh_positive * 3600.0
             self.formation = sizes.formation_ah * 3600.0
         else:
-            moved = 0.3 * parameters.capacity_ah
+            moved = parameters.formed_charge * parameters.capacity_ah
             self.ions_negative = (sizes.empty_negative + moved) * 3600.0
             self.ions_positive = (sizes.empty_positive - moved) * 3600.0
-        self.core_kelvin = self.surface_kelvin = parameters.ambient_celsius + KELVIN
+        self._ambient = parameters.ambient_celsius + KELVIN
+        self.core_kelvin = self.surface_kelvin = self._surface_before = self._ambient
         self._heat = self._throughput = self.cycles = 0.0
         self._charged = self._discharged = self._energy_in = self._energy_out = 0.0
         self._lost_negative = self._lost_positive = self._leaked = self._i_film = 0.0
@@ -97,6 +103,54 @@ class LedgerCell(Circuit):
             reversible_side_ah=(self._leaked + self._i_sd * span) / 3600.0,
             core_temperature_celsius=self.core_kelvin - KELVIN,
         )
+
+    # --- what is around the cell --------------------------------------------------------------
+
+    def set_ambient_celsius(self, time: float, celsius: float) -> None:
+        """Let the air around the cell have this temperature from clock seconds `time` on."""
+        self.advance(time)
+        self._ambient = celsius + KELVIN
+
+    def surface_celsius(self, time: float) -> float:
+        """Return the temperature of the surface as a sensor on it shows, 20 s late."""
+        self.advance(time)
+        part = self._now / GRID_SECOND - (self._grid_count - 1)
+        before = self._surface_before
+        return before + min(part, 1.0) * (self.surface_kelvin - before) - KELVIN
+
+    def pressure_pa(self, time: float) -> float | None:
+        """Return the pressure on the stack; None where the cell stands in no press."""
+        self.advance(time)
+        return None
+
+    def set_pressure_pa(self, time: float, pascal: float) -> None:
+        """Set the press at clock seconds `time`.
+
+        Raises
+        ------
+        benchlab.errors.UsageError
+            The cell stands in no press.
+        """
+        raise UsageError(
+            f"{self.parameters.name} stands in no press.",
+            remedy="Only solid-state cells do; take the pressure out.",
+        )
+
+    # --- what a chemistry may have of its own -------------------------------------------------
+
+    def _own_changes(self, hours: float) -> float:
+        """Change what only this chemistry has, `hours` after the last time.
+
+        Returns
+        -------
+        float
+            A factor on every resistance.
+        """
+        return 1.0
+
+    def _leak(self, current: float) -> float:
+        """Return the reversible side current (A) until the next grid point or change of source."""
+        return self.parameters.leak_per_hour * self.parameters.capacity_ah
 
     # --- bookkeeping --------------------------------------------------------------------------
 
@@ -154,6 +208,9 @@ class LedgerCell(Circuit):
             self._commit_held(span if now < self._end else self._parabola[1])
         else:
             self._commit_constant(span)
+        if self._i_sd:
+            volts = self._open_circuit(self.ions_negative, self.ions_positive)[0]
+            self._heat += self._i_sd * volts * span
         self._lost_negative += self._i_neg * span
         self._lost_positive += self._i_pos * span
         self._leaked += self._i_sd * span
@@ -231,11 +288,11 @@ class LedgerCell(Circuit):
         core_rate = p.heat_capacity_core / GRID_SECOND
         surface_rate = p.heat_capacity_surface / GRID_SECOND
         across, out = p.conductance_core_surface, p.conductance_surface_ambient
-        ambient = p.ambient_celsius + KELVIN
         a = core_rate * self.core_kelvin + power
-        b = surface_rate * self.surface_kelvin + out * ambient
+        b = surface_rate * self.surface_kelvin + out * self._ambient
         det = (core_rate + across) * (surface_rate + across + out) - across * across
         self.core_kelvin = (a * (surface_rate + across + out) + across * b) / det
+        self._surface_before = self.surface_kelvin
         self.surface_kelvin = ((core_rate + across) * b + across * a) / det
         self._age_by(self._throughput / (7200.0 * p.capacity_ah))
         self._throughput = 0.0
@@ -244,6 +301,7 @@ class LedgerCell(Circuit):
         self._resistance_scale = math.exp(p.activation_energy_j_per_mol * inverse) * (
             1.0 + p.resistance_per_cycle * self.cycles + p.resistance_per_root_hour * hours**0.5
         )
+        self._resistance_scale *= self._own_changes(GRID_SECOND / 3600.0 if hours else 0.0)
         # What the resistance changes by is taken over by the fastest element, which relaxes: the
         # voltage (or the current, where that is held) does not jump at the cell's own grid.
         current = self._present_current()
@@ -254,7 +312,6 @@ class LedgerCell(Circuit):
             p.side_negative_per_hour * rate / math.sqrt(1.0 + hours / p.side_fading_hour)
         )
         self._rate_positive = p.side_positive_per_hour * rate
-        self._i_sd = p.leak_per_hour * p.capacity_ah
         self._side_currents()
 
     def _present_current(self) -> float:
@@ -282,14 +339,22 @@ class LedgerCell(Circuit):
             up = min(self._positive[int(x)][0], 5.0)
             self._i_pos = self._rate_positive * 2.0 ** ((up - 4.2) / 0.05)
         current = self._present_current()
+        self._i_sd = self._leak(current)
+        if current > 0.0:
+            self._i_neg += p.lost_per_charged * current
+        else:
+            self._i_pos += p.lost_per_discharged * current
         if current > 0.0 and (current > 2.0 * p.capacity_ah or self.core_kelvin < KELVIN + 5.0):
             self.plating = True
         self._i_film = 0.0
-        if self.formation > 0.0 and current > 0.0:
+        if self.formation > 0.0 and current * self._film_sign > 0.0:
             left = self._grid_count * GRID_SECOND - self._beginning
             most = self.formation / left if left > 0.0 else 0.0
-            self._i_film = min(FORMATION_SHARE * current, most)
-            self._i_neg += self._i_film
+            self._i_film = min(FORMATION_SHARE * abs(current), most)
+            if p.film_on_positive:
+                self._i_pos += self._film_sign * self._i_film
+            else:
+                self._i_neg += self._i_film
 
 
 def _inside(ions: float, sites: float) -> float:

@@ -1,15 +1,12 @@
-"""What one type of cell is made of, and how its two electrodes are balanced."""
+"""What one type of cell is made of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from benchlab_drivers.cells.electrodes import Electrode
-from benchlab_drivers.cells.roots import root
 
-__all__ = ["Balance", "CellParameters", "balance"]
+__all__ = ["CellParameters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +16,9 @@ class CellParameters:
     Attributes
     ----------
     filling_negative_full : float
-        Filling of the negative electrode at the upper voltage.
+        Filling of the negative electrode at the upper voltage; of no use with a `reserve`.
     filling_positive_fresh : float
-        Filling of the positive electrode as assembled: all the lithium there is.
+        Filling of the positive electrode as assembled.
     resistance_ohm : float
         In series; follows `activation_energy_j_per_mol`, as do the elements.
     elements : tuple of (ohm, second)
@@ -31,8 +28,24 @@ class CellParameters:
         4.2 V against lithium, doubling every 50 mV.
     side_fading_hour : float
         The negative side current falls with 1 / sqrt(1 + t / this).
+    lost_per_charged : float
+        Part of each charged ampere hour that the negative electrode loses as it is plated.
+    lost_per_discharged : float
+        Part of each discharged ampere hour that the positive electrode loses as it takes it up.
     first_efficiency : float
-        Discharged over charged in the first cycle of a fresh cell.
+        Discharged over charged in the first cycle of a fresh cell; where it is made charged,
+        charged over discharged.
+    reserve : float or None
+        Where the negative electrode is of lithium: what it holds when the positive one is full, in
+        capacities. None where the filling of both electrodes limits.
+    made_charged : bool
+        Whether a fresh cell is discharged first.
+    film_on_positive : bool
+        Whether what formation takes is lost on the positive electrode instead.
+    ends_positive : tuple of (float or None)
+        Fillings of the positive electrode at the upper and lower voltage where no voltage tells.
+    formed_charge : float
+        State of charge of a cell that is not fresh.
     hysteresis_volt, hysteresis_rate : float
         Half the gap between the branches, and how often per capacity it is forgotten.
     loss_negative_per_cycle, loss_positive_per_cycle : float
@@ -76,51 +89,10 @@ class CellParameters:
     resistance_per_root_hour: float = 0.0
     entropy_volt_per_kelvin: float = 0.0
     ambient_celsius: float = 25.0
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """Sites of both electrodes and the ions in them when empty, Ah; and what formation takes."""
-
-    sites_negative: float
-    sites_positive: float
-    empty_negative: float
-    empty_positive: float
-    fresh_positive: float
-    formation_ah: float
-
-
-def balance(cell: CellParameters, capacity_ah: float) -> Balance:
-    """Size both electrodes so that C/20 between the voltage ends moves `capacity_ah`.
-
-    The upper end fixes the filling of the positive electrode, the lower end that of the negative
-    one; the ends of the open-circuit window are those of the terminals less the drop at C/20. The
-    first efficiency counts what formation takes and what stays in the negative electrode.
-    """
-
-    def volts(electrode: Electrode, filling: float) -> float:
-        return float(electrode(np.array([filling]))[0])
-
-    drop = cell.capacity_ah / 20.0 * (cell.resistance_ohm + sum(r for r, _ in cell.elements))
-    drop += cell.hysteresis_volt
-    high, low = cell.voltage_high_volt - drop, cell.voltage_low_volt + drop
-    full = cell.filling_negative_full
-    top = root(
-        lambda y: volts(cell.positive, y) - volts(cell.negative, full) - high, 1e-6, 0.9, 1e-12
-    )
-    # Per unit of capacity: first charge = sites_positive * (fresh - top) = 1 / first efficiency.
-    sites_positive = 1.0 / cell.first_efficiency / (cell.filling_positive_fresh - top)
-    bottom = top + 1.0 / sites_positive
-    empty = root(
-        lambda x: volts(cell.positive, bottom) - volts(cell.negative, x) - low, 1e-4, full, 1e-12
-    )
-    sites_negative = 1.0 / (full - empty)
-    formation = 1.0 / cell.first_efficiency - 1.0 - empty * sites_negative
-    return Balance(
-        sites_negative=sites_negative * capacity_ah,
-        sites_positive=sites_positive * capacity_ah,
-        empty_negative=empty * sites_negative * capacity_ah,
-        empty_positive=bottom * sites_positive * capacity_ah,
-        fresh_positive=cell.filling_positive_fresh * sites_positive * capacity_ah,
-        formation_ah=formation * capacity_ah,
-    )
+    lost_per_charged: float = 0.0
+    lost_per_discharged: float = 0.0
+    reserve: float | None = None
+    made_charged: bool = False
+    film_on_positive: bool = False
+    ends_positive: tuple[float | None, float | None] = (None, None)
+    formed_charge: float = 0.3

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 __all__ = [
+    "UNDEFINED",
     "Handler",
     "Plan",
     "ScpiError",
@@ -26,7 +27,7 @@ Handler = Callable[[list[str]], str | None]
 Action = Callable[[], str | None]
 CACHE_LINES = 4096
 QUEUE_LENGTH = 100
-NODE = re.compile(r"(\[)?:?(\*?[A-Za-z]+)(\[1\]|<n>)?(\])?")
+NODE = re.compile(r"(\[)?:?(\*?[A-Za-z]+)(\[1\]|<n>|<2>)?(\])?")
 HEADER = re.compile(r"(:?)(\*?[A-Za-z_][A-Za-z0-9_:]*)(\?)?(?:\s+(.*)|(?<=\?)(.*))?$", re.DOTALL)
 
 
@@ -61,8 +62,8 @@ class Node:
         """Return the child of that name, made where missing."""
         long = name.upper()
         short = "".join(c for c in name if not c.islower()).upper()
-        spellings = {long, short}
-        numbers = {None: "", "[1]": "1", "<n>": "123456789"}[suffix]
+        spellings = set() if suffix == "<2>" else {long, short}
+        numbers = {None: "", "[1]": "1", "<n>": "123456789", "<2>": "2"}[suffix]
         spellings |= {s + n for s in (long, short) for n in numbers}
         node = next((self.children[s] for s in spellings if s in self.children), Node())
         for spelling in spellings:
@@ -71,14 +72,25 @@ class Node:
 
 
 class Plan:
-    """What a line does: its actions in order, whether one measures, whether one sets anything."""
+    """What a line does.
 
-    __slots__ = ("actions", "changes", "measures")
+    Attributes
+    ----------
+    actions : tuple of callable
+        In order.
+    measures, changes, unknown : bool
+        Whether one measures, sets anything, or has a header that is not in the tree.
+    """
 
-    def __init__(self, actions: Sequence[Action], measures: bool, changes: bool) -> None:
+    __slots__ = ("actions", "changes", "measures", "unknown")
+
+    def __init__(
+        self, actions: Sequence[Action], measures: bool, changes: bool, unknown: bool
+    ) -> None:
         self.actions = tuple(actions)
         self.measures = measures
         self.changes = changes
+        self.unknown = unknown
 
 
 class ScpiInstrument:
@@ -112,7 +124,7 @@ class ScpiInstrument:
         Parameters
         ----------
         pattern : str
-            As manuals print it: ``SOURce[1]:VOLTage[:LEVel]``; ``<n>`` is any digit.
+            As manuals print it: ``SOURce[1]:VOLTage[:LEVel]``; ``<n>`` is any digit, ``<2>`` a 2.
         set, query : callable, optional
             Given the parameters as they came; returns the answer of a query.
         measures : bool
@@ -169,7 +181,7 @@ class ScpiInstrument:
 
     def _parse(self, line: str) -> Plan:
         actions: list[Action] = []
-        measures = changes = False
+        measures = changes = unknown = False
         path = self._root
         for part in _split(line, ";"):
             command = part.strip()
@@ -193,6 +205,7 @@ class ScpiInstrument:
                 handler = found.query if query else found.set
             if handler is None:
                 actions.append(_raiser(UNDEFINED))
+                unknown = True
                 continue
             if not header.startswith("*"):
                 path = parent
@@ -204,7 +217,7 @@ class ScpiInstrument:
             actions.append(_caller(handler, arguments))
             measures = measures or (bool(query) and id(found) in self._measuring)
             changes = changes or not query
-        return Plan(actions, measures, changes)
+        return Plan(actions, measures, changes, unknown)
 
     # --- common commands ----------------------------------------------------------------------
 

@@ -1,29 +1,26 @@
-"""The command table of the simulated 2450: which header reads or changes which setting.
+"""The commands of a simulated 2450, 2460 or 2461: which header reads or changes which setting.
 
-Facts from the reference manual 2450-901-01 section 6. Unconfirmed: the answers of set-value queries
-(``4.200000E+00``), the status byte, and that commands after a wrong one in the same line are still
-carried out.
+Facts from the reference manuals 2450-901-01 and 2461-901-01, section 6. Unconfirmed: the answers of
+set-value queries (``4.200000E+00``), the status byte, and that commands after a wrong one in the
+same line are still carried out.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchlab_drivers.sim._keithley2450_buffers import Buffer
-from benchlab_drivers.sim._keithley2450_settings import (
-    PROTECTIONS,
+from benchlab_drivers.sim._keithley_buffers import Buffer
+from benchlab_drivers.sim._keithley_settings import (
     SENSE_LONG,
-    SENSE_RANGES,
-    SOURCE_RANGES,
     Sense,
     Settings,
     Source,
-    range_index,
 )
 from benchlab_drivers.sim.scpi import BAD_VALUE, Handler, ScpiError, boolean, choice, number, text
+from benchlab_drivers.wire.keithley_sheets import OVERRANGE, range_index
 
 if TYPE_CHECKING:
-    from benchlab_drivers.sim.keithley2450 import SimulatedKeithley2450
+    from benchlab_drivers.sim._keithley_smu import SimulatedKeithley
 
 __all__ = ["install"]
 
@@ -39,7 +36,7 @@ def _flag(value: bool) -> str:
     return "1" if value else "0"
 
 
-def install(k: SimulatedKeithley2450) -> None:
+def install(k: SimulatedKeithley) -> None:
     """Put every command into the tree of `k`."""
     _common(k)
     for function in ("VOLT", "CURR"):
@@ -51,12 +48,12 @@ def install(k: SimulatedKeithley2450) -> None:
     _display(k)
 
 
-def _common(k: SimulatedKeithley2450) -> None:
+def _common(k: SimulatedKeithley) -> None:
     def language(args: list[str]) -> None:
         choice(args, ("SCPI", "TSP", "SCPI2400"))  # takes effect at the next power-up
 
     def reset(args: list[str]) -> None:
-        k.settings = Settings()
+        k.settings = Settings(k.sheet)
         k.stop_loop()
         k.buffers = {"defbuffer1": Buffer(), "defbuffer2": Buffer()}
 
@@ -94,13 +91,15 @@ def _common(k: SimulatedKeithley2450) -> None:
     )
 
 
-def _source(k: SimulatedKeithley2450, function: str) -> None:
+def _source(k: SimulatedKeithley, function: str) -> None:
     long = {"VOLT": "VOLTage", "CURR": "CURRent"}[function]
-    top = SOURCE_RANGES[function][-1].full_scale * 1.05
+    ranges = k.settings.source_ranges(function)
+    top = ranges[-1].full_scale * OVERRANGE
     root = f"SOURce[1]:{long}"
     limit = {"VOLT": "ILIMit", "CURR": "VLIMit"}[function]
-    limit_top = {"VOLT": 1.05, "CURR": 210.0}[function]
-    limit_default = {"VOLT": 105e-6, "CURR": 21.0}[function]
+    limited = k.settings.source_ranges("CURR" if function == "VOLT" else "VOLT")
+    limit_top = limited[-1].full_scale * OVERRANGE
+    limit_default = Settings(k.sheet).source[function].limit
 
     def level(args: list[str]) -> None:
         value = number(args, low=-top, high=top, default=0.0)
@@ -108,7 +107,7 @@ def _source(k: SimulatedKeithley2450, function: str) -> None:
 
     def set_range(args: list[str]) -> None:
         value = abs(number(args, low=-top, high=top, default=0.02))
-        k.settings.set_source_range(function, range_index(SOURCE_RANGES[function], value))
+        k.settings.set_source_range(function, range_index(ranges, value))
 
     def auto(args: list[str]) -> None:
         k.settings.source[function].auto = boolean(args)
@@ -122,7 +121,7 @@ def _source(k: SimulatedKeithley2450, function: str) -> None:
 
     def protection(args: list[str]) -> None:
         word = text(args, 0, 1).upper()
-        if word not in PROTECTIONS:
+        if word not in k.settings.protections:
             raise BAD_VALUE
         k.settings.source[function].protection = word
 
@@ -147,7 +146,7 @@ def _source(k: SimulatedKeithley2450, function: str) -> None:
     k.add(
         f"{root}:RANGe",
         set=set_range,
-        query=lambda a: _text(SOURCE_RANGES[function][mine().range].full_scale),
+        query=lambda a: _text(ranges[mine().range].full_scale),
     )
     k.add(f"{root}:RANGe:AUTO", set=auto, query=lambda a: _flag(mine().auto))
     k.add(f"{root}:{limit}[:LEVel]", set=set_limit, query=lambda a: _text(mine().limit))
@@ -167,10 +166,10 @@ def _source(k: SimulatedKeithley2450, function: str) -> None:
     )
 
 
-def _sense(k: SimulatedKeithley2450, function: str) -> None:
+def _sense(k: SimulatedKeithley, function: str) -> None:
     root = f"[:SENSe[1]]:{SENSE_LONG[function]}[:DC]"
-    ranges = SENSE_RANGES[function]
-    top = ranges[-1] * 1.05
+    ranges = k.settings.sense_ranges(function)
+    top = ranges[-1] * OVERRANGE
 
     def mine() -> Sense:
         return k.settings.sense[function]
@@ -209,7 +208,7 @@ def _sense(k: SimulatedKeithley2450, function: str) -> None:
         mine().unit = chosen
 
     def relative(args: list[str]) -> None:
-        mine().relative = number(args, low=-210.0, high=210.0, default=0.0)
+        mine().relative = number(args, low=-top, high=top, default=0.0)
 
     def relative_on(args: list[str]) -> None:
         mine().relative_on = boolean(args)
@@ -227,7 +226,7 @@ def _sense(k: SimulatedKeithley2450, function: str) -> None:
     k.add(f"{root}:AVERage:TCONtrol", set=average_type, query=lambda a: mine().average_type)
 
 
-def _output(k: SimulatedKeithley2450) -> None:
+def _output(k: SimulatedKeithley) -> None:
     def off_state(functions: tuple[str, ...]) -> None:
         name = {"VOLT": "VOLTage", "CURR": "CURRent"}
         header = (
@@ -277,7 +276,7 @@ def _output(k: SimulatedKeithley2450) -> None:
     k.add("FETCh", query=k.fetch)
 
 
-def _measure(k: SimulatedKeithley2450, function: str) -> Handler:
+def _measure(k: SimulatedKeithley, function: str) -> Handler:
     def measure(args: list[str]) -> str:
         k.settings.sense_function = function
         k.reconnect()
@@ -286,7 +285,7 @@ def _measure(k: SimulatedKeithley2450, function: str) -> Handler:
     return measure
 
 
-def _trace(k: SimulatedKeithley2450) -> None:
+def _trace(k: SimulatedKeithley) -> None:
     def make(args: list[str]) -> None:
         name = text(args, 0, 3)
         points = int(number(args, 1, low=1, high=6_875_000, default=1, count=3))
@@ -338,11 +337,11 @@ def _trace(k: SimulatedKeithley2450) -> None:
     k.add("ABORt", set=lambda a: k.stop_loop())
 
 
-def _statistic(k: SimulatedKeithley2450, name: str) -> Handler:
+def _statistic(k: SimulatedKeithley, name: str) -> Handler:
     return lambda args: _text(k.buffer(args, 0).statistic(name))
 
 
-def _display(k: SimulatedKeithley2450) -> None:
+def _display(k: SimulatedKeithley) -> None:
     for header in (
         "DISPlay:CLEar",
         "DISPlay:SCReen",

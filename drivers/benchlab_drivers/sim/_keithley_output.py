@@ -1,15 +1,11 @@
-"""What the output of the simulated 2450 does at its terminals: on, or in its off state."""
+"""What the output of a simulated 2450, 2460 or 2461 does at its terminals, on and off."""
 
 from __future__ import annotations
 
 from benchlab_drivers.cells.sources import OPEN, Staircase, current_source, voltage_source
-from benchlab_drivers.sim._keithley2450_errors import Errors
-from benchlab_drivers.sim._keithley2450_settings import (
-    PROTECTIONS,
-    SOURCE_RANGES,
-    Settings,
-    range_index,
-)
+from benchlab_drivers.sim._keithley_errors import Errors
+from benchlab_drivers.sim._keithley_settings import Settings
+from benchlab_drivers.wire.keithley_sheets import range_index
 
 __all__ = ["staircase_of"]
 
@@ -21,11 +17,11 @@ def staircase_of(settings: Settings, errors: Errors) -> Staircase:
 
 def _on(s: Settings, e: Errors) -> Staircase:
     source = s.source[s.function]
-    protection = PROTECTIONS[source.protection]
+    protection = s.protections[source.protection]
     if s.function == "VOLT":
         level = max(-protection, min(protection, source.level))
         volts = e.source_voltage[source.range].apply(level)
-        index = range_index(SOURCE_RANGES["CURR"], source.limit)
+        index = range_index(s.source_ranges("CURR"), source.limit)
         error = e.source_current[index]
         limits = [
             abs(error.apply(sign * source.limit)) * gain
@@ -37,12 +33,12 @@ def _on(s: Settings, e: Errors) -> Staircase:
         return (limits[0], -limits[1]), (volts,)
     ampere = e.source_current[source.range].apply(source.level)
     limit = min(source.limit, protection)
-    index = range_index(SOURCE_RANGES["VOLT"], limit)
+    index = range_index(s.source_ranges("VOLT"), limit)
     sense = s.sense["VOLT"]
     volts = abs(e.source_voltage[index].apply(limit)) * e.limit_gain[0]
     if s.sense_function == "VOLT" and not sense.auto:
         volts = min(volts, 1.05 * sense.range)
-    beyond = 1.05 * SOURCE_RANGES["CURR"][source.range].full_scale
+    beyond = 1.05 * s.source_ranges("CURR")[source.range].full_scale
     return current_source(ampere, volts, beyond)
 
 
@@ -51,7 +47,7 @@ def _off(s: Settings) -> Staircase:
     if state == "HIMP":
         return OPEN
     if state == "GUAR":
-        volts = SOURCE_RANGES["VOLT"][s.source["VOLT"].range].full_scale
+        volts = s.source_ranges("VOLT")[s.source["VOLT"].range].full_scale
         return current_source(0.0, 0.1 * volts, _current_range(s))
     if state == "ZERO":
         return voltage_source(0.0, _current_range(s))
@@ -60,8 +56,8 @@ def _off(s: Settings) -> Staircase:
 
 def _current_range(s: Settings) -> float:
     if s.function == "CURR":
-        return SOURCE_RANGES["CURR"][s.source["CURR"].range].full_scale
+        return s.source_ranges("CURR")[s.source["CURR"].range].full_scale
     if not s.sense["CURR"].auto:
         return s.sense["CURR"].range
-    index = range_index(SOURCE_RANGES["CURR"], s.source["VOLT"].limit)
-    return SOURCE_RANGES["CURR"][index].full_scale
+    index = range_index(s.source_ranges("CURR"), s.source["VOLT"].limit)
+    return s.source_ranges("CURR")[index].full_scale

@@ -1,4 +1,4 @@
-"""Reading buffers of the simulated 2450, and what their elements look like in an answer.
+"""Reading buffers of a simulated 2450, 2460 or 2461, and what their elements look like as text.
 
 Unconfirmed: the bit values of STAT and SOURSTAT, the date format, and that a buffer made by
 ``TRAC:MAKE`` stops when full (error 4915) while the default ones go round.

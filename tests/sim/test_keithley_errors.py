@@ -1,4 +1,4 @@
-"""The errors of the simulated 2450 against the data sheet they are drawn from."""
+"""The errors of the simulated Keithleys against the data sheet they are drawn from."""
 
 import numpy as np
 import pytest
@@ -6,19 +6,20 @@ import pytest
 from benchlab.bench.clock import VirtualClock
 from benchlab.bench.twin import TwinSpec
 from benchlab_drivers.sim import keithley2450
-from benchlab_drivers.sim._keithley2450_errors import Errors
-from benchlab_drivers.wire import keithley2450_accuracy as sheet
+from benchlab_drivers.sim._keithley_errors import Errors
+from benchlab_drivers.wire.keithley_sheets import SHEET_2450, SHEET_2460, SHEET_2461
 
 
-def test_errors_stay_inside_the_data_sheet_and_are_never_zero():
+@pytest.mark.parametrize("sheet", [SHEET_2450, SHEET_2460, SHEET_2461], ids=lambda s: s.model)
+def test_errors_stay_inside_the_data_sheet_and_are_never_zero(sheet):
     worst = 0.0
     for seed in range(40):
-        errors = Errors(seed, ideal=False)
+        errors = Errors(sheet, seed, ideal=False)
         for drawn, stated in (
-            (errors.measure_voltage, sheet.MEASURE_VOLTAGE),
-            (errors.measure_current, sheet.MEASURE_CURRENT),
-            (errors.source_voltage, sheet.SOURCE_VOLTAGE),
-            (errors.source_current, sheet.SOURCE_CURRENT),
+            (errors.measure_voltage, sheet.measure_voltage),
+            (errors.measure_current, sheet.measure_current),
+            (errors.source_voltage, sheet.source_voltage),
+            (errors.source_current, sheet.source_current),
         ):
             for one, bound in zip(drawn, stated, strict=True):
                 for gain in (one.gain_positive, one.gain_negative):

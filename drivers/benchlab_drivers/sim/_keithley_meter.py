@@ -1,4 +1,4 @@
-"""The meter of the simulated 2450: one closure per configuration, so that a reading costs little.
+"""The meter of a simulated 2450, 2460 or 2461: a closure per configuration, to be quick.
 
 A reading is taken at the middle of its exchange. With read-back the source value is measured just
 before the reading, one integration time apart.
@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from benchlab_drivers.sim._keithley2450_buffers import OVERFLOW, UNITS, Buffer, Facts, written
-from benchlab_drivers.sim._keithley2450_errors import RangeError
+from benchlab_drivers.sim._errors import RangeError
+from benchlab_drivers.sim._keithley_buffers import OVERFLOW, UNITS, Buffer, Facts, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchlab_drivers.sim.keithley2450 import SimulatedKeithley2450
+    from benchlab_drivers.sim._keithley_smu import SimulatedKeithley
 
     Reader = Callable[[float], bytes]
     Finder = Callable[[float], tuple[float, ...]]
@@ -57,7 +57,7 @@ def _pick(ranges: tuple[RangeError, ...], fixed: float | None) -> Finder:
     return find
 
 
-def make_reader(k: SimulatedKeithley2450, buffer: Buffer, elements: tuple[str, ...]) -> Reader:
+def make_reader(k: SimulatedKeithley, buffer: Buffer, elements: tuple[str, ...]) -> Reader:
     """Return what measures at a given clock second, stores the reading and writes the answer."""
     s = k.settings
     source = s.source[s.function]
