@@ -86,7 +86,7 @@ class OperatorWait:
         except CellCheckError as error:
             return error.what
         finally:
-            run.apply(Setpoint(Mode.OPEN))
+            run.output.apply(Setpoint(Mode.OPEN))
         if not run.guard.low_volt <= seen.voltage <= limits.high_volt:
             return f"the cell stands at {seen.voltage:.4f} V, outside the limits"
         if abs(seen.voltage - self._before) > self._plan.within_volt:

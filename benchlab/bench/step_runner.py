@@ -13,11 +13,12 @@ from benchlab.bench.ends import End, is_own_end
 from benchlab.bench.guard import Guard, Suspect, Trip
 from benchlab.bench.lateness import Lateness
 from benchlab.bench.outcome import Progress
+from benchlab.bench.output import Output
 from benchlab.bench.regulate import Regulator
-from benchlab.bench.roles import Edge, Mode, OffProof, Reading, Setpoint, Source
+from benchlab.bench.roles import Edge, Reading, Setpoint, Source
 from benchlab.bench.row_rule import RowRule
 from benchlab.bench.run_log import RunLog
-from benchlab.bench.sensing import Surroundings
+from benchlab.bench.sensing import SURFACE, Surroundings
 from benchlab.bench.sequencer import Sequencer
 from benchlab.bench.sink import Sink
 from benchlab.bench.steady import SteadyReader
@@ -53,10 +54,6 @@ class StepRunner:
         The cell's last known voltage.
     direction : int
         Of the last driven step.
-    blind : bool
-        Whether the cell has not been seen since the output was opened.
-    off : OffProof
-        What is known of the output since it was last made safe.
     heed
         Carries out what waits in the inbox; returns a reason where that ends the step.
     """
@@ -84,16 +81,13 @@ class StepRunner:
         self.log = RunLog(sink, clock, self.counter, self.sequencer)
         self.inbox = Inbox(clock.wake)
         self.lateness = Lateness()
-        self.off = OffProof(False, "nothing was sent")
+        self.output = Output(source, clock, self.log, edges)
         self.voltage = seen.voltage
         self.current = 0.0
         self.direction = 0
-        self.blind = False
         self.step: StepRecord | None = None
-        self.setpoint = Setpoint(Mode.OPEN)
         self.heed: Callable[[Reading, bool], str | None] = lambda *_: None
         self._watch = watch
-        self._on = False
         self._steady = SteadyReader(source, self.log)
         self.read = self._steady.read
         self._margin = source.capabilities.voltage_margin_volt
@@ -103,36 +97,15 @@ class StepRunner:
 
     # the output
 
-    def intend_on(self) -> None:
-        """Record that the output is about to be on, once."""
-        if not self._on:
-            self._on = True
-            self.log.intend("on")
-
     def change(self, setpoint: Setpoint) -> Edge:
         """Change the output, and end the step under way at the edge."""
-        edge = self.apply(setpoint)
+        edge = self.output.apply(setpoint)
         self.close_step(edge)
-        return edge
-
-    def apply(self, setpoint: Setpoint) -> Edge:
-        """Change the output; the step under way goes on."""
-        if setpoint.mode is not Mode.OPEN:
-            self.intend_on()
-        self.edges.before_change()
-        edge = self.source.apply(setpoint)
-        self.setpoint = setpoint
-        can_see = self.source.capabilities.measures_when_off
-        self.blind = setpoint.mode is Mode.OPEN and not can_see
         return edge
 
     def switch_off(self, reason: str, reading: Reading | None = None) -> None:
         """Make the output safe before anything else, then the chamber, then record it."""
-        self.edges.before_change()
-        before = self.clock.now
-        self.off = self.source.safe()
-        after = self.clock.now
-        middle, half = (before + after) / 2.0, (after - before) / 2.0
+        edge = self.output.make_safe()
         chamber = self.surroundings.chamber
         warm = chamber.safe() if chamber is not None else None
         if self.step is not None:
@@ -140,7 +113,7 @@ class StepRunner:
                 self.log.row(reading, RowFlag.STEP_END)
                 self.step.last(reading)
             self.step.end_reason = self.step.end_reason or reason
-            self.close_step(Edge(middle, half, middle, half))
+            self.close_step(edge)
         if warm is not None:
             proof = "" if warm[0] else "NOT PROVEN SAFE: "
             self.log.event("chamber", "bench", f"{proof}{warm[1]}")
@@ -210,7 +183,7 @@ class StepRunner:
         wanted = regulator.move(reading.time - sequencer.step_began, reading.voltage)
         if wanted is None:
             return
-        edge = self.apply(wanted)
+        edge = self.output.apply(wanted)
         self.counter.pause(edge.ended)
         self._left = edge
         self.guard.level(wanted.current_ampere, wanted.voltage_volt)
@@ -361,6 +334,8 @@ class StepRunner:
             self.log.event("sensor", "bench", text)
         self.sequencer.sensed = surroundings.values
         self.log.celsius = surroundings.surface()
+        if SURFACE not in surroundings.channels:
+            return
         charging = reading.current > 0.0
         trip = self.warmth.reading(self.clock.now, self.log.celsius, charging=charging)
         if trip is not None:

@@ -97,7 +97,7 @@ class RunWorker:
             name = run.sequencer.walker.ended_as
             reason = "done"
             text = f"the protocol ended itself: {name}" if name else "the protocol came to its end"
-            run.off = run.source.safe()
+            run.output.make_safe()
         except Ended as ended:
             reason, text = ended.reason, ended.text
         except BenchError as failure:
@@ -105,8 +105,7 @@ class RunWorker:
         except Exception as bug:
             reason, text, error = "failed", traceback.format_exc(), bug
         if error is not None:
-            run.edges.before_change()
-            run.off = run.source.safe()
+            run.output.make_safe()
         # a full disk must not keep anybody from hearing how the run ended
         with suppress(StorageError):
             if run.step is not None:
@@ -114,9 +113,9 @@ class RunWorker:
                 now = run.clock.now
                 run.close_step(Edge(now, math.nan, now, math.nan))
             run.log.event(reason, "bench", text)
-            proof = "proven off" if run.off.proven else "NOT PROVEN OFF"
-            run.log.event("off", "bench", f"output {proof}: {run.off.evidence}")
-        return Outcome(reason, text, run.off, self.lateness, error)
+            proof = "proven off" if run.output.off.proven else "NOT PROVEN OFF"
+            run.log.event("off", "bench", f"output {proof}: {run.output.off.evidence}")
+        return Outcome(reason, text, run.output.off, self.lateness, error)
 
     # the program
 
@@ -241,7 +240,7 @@ class RunWorker:
         counter = state["counter"]
         carried = (counter["charge"] or 0.0, counter["_energy"] or 0.0)
         run = self._run
-        sign, bound = run.sequencer.sign, run.setpoint.voltage_volt
+        sign, bound = run.sequencer.sign, run.output.setpoint.voltage_volt
 
         def restore() -> None:
             run.sequencer.restore(state, edge.began)
@@ -255,7 +254,7 @@ class RunWorker:
         """Say whether the cell must be seen at 0 A before current may flow."""
         run = self._run
         margin = run.source.capabilities.voltage_margin_volt
-        return plan.driven and (run.blind or is_beyond(plan, run.voltage, margin))
+        return plan.driven and (run.output.blind or is_beyond(plan, run.voltage, margin))
 
     def _look(self, plan: StepPlan) -> bool:
         """See the cell at 0 A; return whether the step's end holds already.
@@ -264,7 +263,7 @@ class RunWorker:
         """
         run = self._run
         bound = self.program.limits.high_volt
-        edge = run.apply(Setpoint(Mode.ZERO, 0.0, bound))
+        edge = run.output.apply(Setpoint(Mode.ZERO, 0.0, bound))
         if run.step is not None and run.step.sign:
             run.close_step(edge)
         run.guard.idle(edge.began, bound)
@@ -342,10 +341,10 @@ class RunWorker:
         step = run.step
         if step is None:
             return None
-        setpoint, driven = run.setpoint, step.plan.driven
+        setpoint, driven = run.output.setpoint, step.plan.driven
         if not recorded:
             run.log.row(reading, 0)
-        edge = run.apply(Setpoint(Mode.OPEN)) if driven else None
+        edge = run.output.apply(Setpoint(Mode.OPEN)) if driven else None
         if edge is not None:
             run.counter.pause(edge.ended)
         paused = run.clock.now
@@ -384,7 +383,7 @@ class RunWorker:
         if not run.guard.low_volt <= seen.voltage <= limits.high_volt:
             run.trip(Trip(f"the cell stands at {seen.voltage:.4f} V after the pause", "protocol"))
         run.log.event("look", "bench", f"the cell stands at {seen.voltage:.4f} V after the pause")
-        edge = run.apply(setpoint)
+        edge = run.output.apply(setpoint)
         run.guard.begin(step.plan, step.sign, setpoint.voltage_volt, edge.began)
         run.sequencer.pause(edge.began - left.ended)
         reading = run.believed(run.read())

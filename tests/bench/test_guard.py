@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from benchlab.bench.guard import Guard, Suspect, Trip
 from benchlab.model.limits import RunLimits
-from benchlab.model.program import StepPlan
+from benchlab.model.program import Control, StepPlan
 
 LIMITS = RunLimits(
     hard_low_volt=-0.05,
@@ -19,7 +19,7 @@ LIMITS = RunLimits(
     discharge_ampere=0.45,
     step_charge_ah=0.26,
 )
-REST = StepPlan(0, "", "REST", "no cycle", 1, "", "", 0, 0.0, output="open")
+REST = StepPlan(0, "", "REST", "no cycle", 1, "", "", 0, 0.0, control=Control.OPEN)
 CHARGE = StepPlan(0, "", "CC_CHG", "cycle", 1, "", "", 1, 0.2, end_volt=4.2)
 HOLD = StepPlan(0, "", "CCCV_CHG", "cycle", 1, "", "", 1, 0.2, hold_volt=4.2, cutoff_ampere=0.01)
 
@@ -51,7 +51,8 @@ def test_one_reading_beyond_a_hard_limit_trips(voltage, current, charge, owner, 
 def test_a_protocol_limit_asks_for_a_second_reading_and_then_trips(voltage, current):
     guard = guard_in(CHARGE)
     assert isinstance(guard.reading(1.0, voltage, current, 0.0), Suspect)
-    verdict = guard.reading(1.02, voltage, current, 0.0)
+    assert isinstance(guard.reading(1.02, voltage, current, 0.0), Suspect), "it must last 0.2 s"
+    verdict = guard.reading(1.21, voltage, current, 0.0)
     assert isinstance(verdict, Trip)
     assert verdict.owner == "protocol"
 

@@ -1,0 +1,55 @@
+"""The output of one run: changes it, knows what it was set to, and makes it safe."""
+
+from __future__ import annotations
+
+from benchlab.bench.clock import Clock
+from benchlab.bench.roles import Edge, Mode, OffProof, Setpoint, Source
+from benchlab.bench.run_log import RunLog
+from benchlab.bench.truth import EdgeWatcher
+
+__all__ = ["Output"]
+
+
+class Output:
+    """The only way to a source's output while a run goes on.
+
+    Attributes
+    ----------
+    setpoint : Setpoint
+        What it was set to last.
+    blind : bool
+        Whether the cell has not been seen since the output was opened.
+    off : OffProof
+        What is known of the output since it was last made safe.
+    """
+
+    def __init__(self, source: Source, clock: Clock, log: RunLog, edges: EdgeWatcher) -> None:
+        self.setpoint = Setpoint(Mode.OPEN)
+        self.blind = False
+        self.off = OffProof(False, "nothing was sent")
+        self._source = source
+        self._clock = clock
+        self._log = log
+        self._edges = edges
+        self._on = False
+
+    def apply(self, setpoint: Setpoint) -> Edge:
+        """Change the output; that it is to be on is recorded before it is for the first time."""
+        if setpoint.mode is not Mode.OPEN and not self._on:
+            self._on = True
+            self._log.intend("on")
+        self._edges.before_change()
+        edge = self._source.apply(setpoint)
+        self.setpoint = setpoint
+        can_see = self._source.capabilities.measures_when_off
+        self.blind = setpoint.mode is Mode.OPEN and not can_see
+        return edge
+
+    def make_safe(self) -> Edge:
+        """Switch off, keep the proof in `off`, and return when."""
+        self._edges.before_change()
+        before = self._clock.now
+        self.off = self._source.safe()
+        after = self._clock.now
+        middle, half = (before + after) / 2.0, (after - before) / 2.0
+        return Edge(middle, half, middle, half)
