@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 from benchlab import plugins
 from benchlab.bench.clock import Clock
@@ -44,6 +45,30 @@ class Channel:
         """Return the driver on its simulated instrument, and the cell behind it."""
         made: tuple[Source, Twin] = self.module().simulate(clock, spec)
         return made
+
+
+    def beside(self, clock: Clock, twin: Twin | None) -> Any:
+        """Return a sensor or chamber: on its line, or simulated beside the cell of another one.
+
+        Raises
+        ------
+        benchlab.errors.UsageError
+            The driver has another role, or there is no simulated cell to stand beside.
+        """
+        module = self.module()
+        if not hasattr(module, "simulate_beside"):
+            raise UsageError(
+                f"{self.driver} is no sensor and no chamber.",
+                remedy="`benchlab drivers` lists what there is, with its role.",
+            )
+        if not self.simulated:
+            return module.connect(self.resource, clock)
+        if twin is None:
+            raise UsageError(
+                f"sim:{self.driver} stands beside a simulated cell, and there is none.",
+                remedy="Use --channel sim:DRIVER, or the resource of a real one.",
+            )
+        return module.simulate_beside(clock, twin)
 
 
 def parse_channel(text: str) -> Channel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,8 +17,10 @@ from benchlab.bench.outcome import Outcome, Progress
 from benchlab.bench.prepare import prepare
 from benchlab.bench.roles import Identity, OffProof, Source
 from benchlab.bench.truth import TruthLog
-from benchlab.bench.twin import TwinSpec
+from benchlab.bench.twin import Twin, TwinSpec
 from benchlab.bench.worker import RunWorker
+from benchlab.cli.around import around
+from benchlab.cli.ask import operator_for
 from benchlab.cli.channel import Channel
 from benchlab.cli.guardian import Guardian, guarded
 from benchlab.cli.recording import Recording
@@ -48,6 +50,10 @@ class RunOptions:
     operator: str = ""
     copy_to: Path | None = None
     reserve_bytes: int = 0
+    sensors: tuple[Channel, ...] = ()
+    chamber: Channel | None = None
+    answers: Mapping[str, str] | None = None
+    resume: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +84,24 @@ def run_foreground(
     """
     folder = run_folder(options.out)
     _check_paths(options, folder)
-    can = options.channel.module().CAPABILITIES
-    for text in check_instrument(program, can, options.channel.driver):
-        note(text)
+    _check_instruments(program, options, note)
+    operator = operator_for(program, options.answers, cell.id, note)
     clock = VirtualClock() if options.fast else RealClock()
     guard = guarded(options.channel, folder / "guardian.log")
     with Stopper() as stopper, guard as guardian:
-        source, truth = _source(program, cell, options, clock)
+        source, twin = _source(program, cell, options, clock)
+        truth = None if twin is None else TruthLog(twin)
+        beside = around(options.sensors, options.chamber, clock, twin, program.limits, note)
         try:
             identity = source.open()
             seen = prepare(source, program.limits)
             volts = f"the cell stands at {seen.voltage:.4f} V"
             note(f"{identity.model} {identity.serial_number}: {volts}")
             head = _head(program, cell, options, source, identity, clock.virtual)
-            with Recording(
+            recorded = Recording(
                 options.out, head, note, fast=options.fast, reserve=options.reserve_bytes
-            ) as recording:
+            )
+            with beside as surroundings, recorded as recording:
                 worker = RunWorker(
                     program,
                     source,
@@ -102,6 +110,10 @@ def run_foreground(
                     seen,
                     watch=_looking_after(guardian, watch, note),
                     edges=truth,
+                    surroundings=surroundings,
+                    operator=operator,
+                    cell_id=cell.id,
+                    resume=options.resume,
                 )
                 stopper.stops(worker.stop)
                 outcome = worker.run()
@@ -118,6 +130,21 @@ def run_foreground(
     if options.copy_to is not None:
         note(f"a verified copy is {copy_verified(options.out, options.copy_to)}")
     return RunResult(outcome, options.out, closed.digest, closed.rows, told)
+
+
+def _check_instruments(
+    program: Program, options: RunOptions, note: Callable[[str], None]
+) -> None:
+    channels: set[str] = set()
+    for sensor in options.sensors:
+        channels.update(getattr(sensor.module(), "CHANNELS", ()))
+    chamber = options.chamber
+    climate = None if chamber is None else getattr(chamber.module(), "CAPABILITIES", None)
+    can = options.channel.module().CAPABILITIES
+    for text in check_instrument(
+        program, can, options.channel.driver, channels=channels, chamber=climate
+    ):
+        note(text)
 
 
 def _check_paths(options: RunOptions, folder: Path) -> None:
@@ -157,11 +184,10 @@ def _spec(program: Program, cell: Cell, options: RunOptions) -> TwinSpec:
 
 def _source(
     program: Program, cell: Cell, options: RunOptions, clock: Clock
-) -> tuple[Source, TruthLog | None]:
+) -> tuple[Source, Twin | None]:
     if not options.channel.simulated:
         return options.channel.connect(clock), None
-    source, twin = options.channel.simulate(clock, _spec(program, cell, options))
-    return source, TruthLog(twin)
+    return options.channel.simulate(clock, _spec(program, cell, options))
 
 
 def _told(

@@ -28,6 +28,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the instrument, for example keithley2450@TCPIP::192.168.0.5::5025::SOCKET;"
         " sim:DRIVER simulates it in this process",
     )
+    parser.add_argument(
+        "--sensor",
+        action="append",
+        default=[],
+        metavar="DRIVER@RESOURCE",
+        help="an instrument that sees the cell's temperature; may stand several times",
+    )
+    parser.add_argument(
+        "--chamber", metavar="DRIVER@RESOURCE", help="the chamber that the cell stands in"
+    )
+    parser.add_argument(
+        "--answer",
+        action="append",
+        metavar="NAME=VALUE",
+        help="the answer to what an operator's step asks for; without it the terminal is asked",
+    )
     parser.add_argument("--cell", type=Path, metavar="CELL.yaml", help="the cell on the bench")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.h5", help="never replaced")
     parser.add_argument(
@@ -54,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the protocol out and return the exit code of how it ended."""
+    from benchlab.cli.ask import parse_answers
     from benchlab.cli.channel import parse_channel
     from benchlab.cli.foreground import RunOptions, run_foreground
     from benchlab.cli.report import Reporter
@@ -93,6 +110,9 @@ def run(arguments: argparse.Namespace) -> int:
                 operator=arguments.operator,
                 copy_to=arguments.copy_to,
                 reserve_bytes=reserve_bytes(arguments.reserve_mb),
+                sensors=tuple(parse_channel(text) for text in arguments.sensor),
+                chamber=parse_channel(arguments.chamber) if arguments.chamber else None,
+                answers=parse_answers(arguments.answer, simulated_in_no_time=arguments.fast),
             ),
             note=reporter.note,
             watch=reporter.watch,
