@@ -13,7 +13,14 @@ from typing import NamedTuple, Protocol
 
 from benchlab.bench.roles import Identity
 
-__all__ = ["Chamber", "ChamberCapabilities", "ChamberState", "Sensed", "Sensor"]
+__all__ = [
+    "Chamber",
+    "ChamberCapabilities",
+    "ChamberState",
+    "Sensed",
+    "Sensor",
+    "SensorCapabilities",
+]
 
 
 class Sensed(NamedTuple):
@@ -30,6 +37,23 @@ class Sensed(NamedTuple):
 
     time: float
     values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SensorCapabilities:
+    """What is true of a sensor.
+
+    Attributes
+    ----------
+    channels : tuple of str
+        Column names, at most as many as one instrument gives.
+    accuracy : str
+        Of a reading, with its conditions.
+    """
+
+    channels: tuple[str, ...]
+    accuracy: str
+    fastest_period_second: float
 
 
 class Sensor(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchlab import plugins
 from benchlab.bench.clock import Clock
-from benchlab.bench.roles import Source
+from benchlab.bench.roles import Capabilities, Source
 from benchlab.bench.twin import Twin, TwinSpec
 from benchlab.errors import UsageError
 
@@ -28,8 +28,20 @@ class Channel:
         return not self.resource
 
     def module(self) -> ModuleType:
-        """Return the driver's module."""
-        return plugins.plugin("drivers", self.driver)
+        """Return the driver's module.
+
+        Raises
+        ------
+        benchlab.errors.UsageError
+            Where it drives no cell: a sensor or a chamber.
+        """
+        module = plugins.plugin("drivers", self.driver)
+        if not isinstance(module.CAPABILITIES, Capabilities):
+            raise UsageError(
+                f"{self.driver} drives no cell: it stands around one.",
+                remedy="Name a source; `benchlab drivers` lists the role of each.",
+            )
+        return module
 
     def connect(self, clock: Clock) -> Source:
         """Return the driver on an open line; nothing was sent yet.

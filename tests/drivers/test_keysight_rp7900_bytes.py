@@ -248,6 +248,16 @@ def test_an_error_in_the_queue_is_refused_with_its_text_and_the_rest_is_dropped(
         made.apply(Setpoint(Mode.CURRENT, 25.0, 4.2))
 
 
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [(b"", b""), (b"xyz", b""), (OK, b""), (OK, b"2.5;4.2;abc"), (OK, b"+1;+2;\xff")],
+)
+def test_a_change_whose_answers_are_garbled_is_not_believed(driver, sent, read):
+    pairs = [(CHARGE[0][0], sent), (CHARGE[1][0], read)][: 2 if sent == OK else 1]
+    with pytest.raises(GarbledAnswer):
+        driver(seen(b"+3.7", output=b"1"), *pairs, on=True).apply(Setpoint(Mode.CURRENT, 25.0, 4.2))
+
+
 def test_a_current_beyond_the_instrument_is_refused_before_anything_is_sent(driver):
     with pytest.raises(Unsupported, match="400 A"):
         driver().apply(Setpoint(Mode.CURRENT, 401.0, 4.2))

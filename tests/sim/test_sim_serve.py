@@ -166,3 +166,16 @@ def test_pymeasure_drives_it(served):
     finally:
         smu.adapter.close()
         smu.adapter.manager.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "request_bytes", "answer"),
+    [
+        ("espec_p300", b"TYPE?\r\n", b"T,S2,160.0\r\n"),
+        ("keithley_daq6510", b"*LANG?\n", b"SCPI\n"),
+    ],
+)
+def test_what_stands_around_a_cell_is_served_alone(served, name, request_bytes, answer):
+    ready, _ = served(name, "--cell", "lfp_graphite_26650")
+    with connect(ready) as line:
+        assert ask(line, request_bytes) == answer

@@ -17,15 +17,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _record(name: str, can: Any) -> dict[str, Any]:
-    record = {"name": name, **asdict(can), "modes": sorted(mode.value for mode in can.modes)}
+    from benchlab.bench.roles import Capabilities
+    from benchlab.bench.surroundings import ChamberCapabilities, SensorCapabilities
+
+    roles = {Capabilities: "source", ChamberCapabilities: "chamber", SensorCapabilities: "sensor"}
+    record = {"name": name, "role": roles[type(can)], **asdict(can)}
+    if "modes" in record:
+        record["modes"] = sorted(mode.value for mode in can.modes)
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in record.items()
     }
 
 
+def _range(item: dict[str, Any]) -> str:
+    """Return what an instrument drives, sets or reads, and how often."""
+    period = f"every {item['fastest_period_second']:g} s"
+    if item["role"] == "sensor":
+        return "\n".join([*item["channels"], item["accuracy"], period])
+    if item["role"] == "chamber":
+        return "{:g} to {:g} degC".format(*item["temperature_celsius"]) + f"\n{period}"
+    voltage = "{:g} to {:g} V".format(*item["voltage_volt"])
+    current = "{:g} to {:g} A".format(*item["current_ampere"])
+    return f"{voltage}\n{current}\n{item['power_watt']:g} W, {period}"
+
+
+def _off(item: dict[str, Any]) -> str:
+    """Return what off or safe means; a sensor changes nothing."""
+    if item["role"] == "chamber":
+        return str(item["safe_state"])
+    if item["role"] == "sensor":
+        return ""
+    watchdog = item["watchdog_second"]
+    return f"{item['off_leaves']}\n" + (f"watchdog {watchdog:g} s" if watchdog else "no watchdog")
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Print every driver with its capabilities."""
+    """Print every driver with its role and capabilities."""
     from benchlab import plugins
 
     found = [
@@ -36,19 +64,12 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(found, indent=1))
         return 0
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("driver", "voltage", "current", "power", "fastest period", "watchdog", "off")
+    # a name cut short cannot be typed
+    name, what = Column("driver", no_wrap=True), Column("range and period", no_wrap=True)
+    table = Table(name, "role", what, "off, or safe")
     for item in found:
-        watchdog = item["watchdog_second"]
-        table.add_row(
-            item["name"],
-            "{:g} to {:g} V".format(*item["voltage_volt"]),
-            "{:g} to {:g} A".format(*item["current_ampere"]),
-            f"{item['power_watt']:g} W",
-            f"{item['fastest_period_second']:g} s",
-            f"{watchdog:g} s" if watchdog else "none",
-            item["off_leaves"],
-        )
+        table.add_row(item["name"], item["role"], _range(item), _off(item), end_section=True)
     Console().print(table)
     return 0

@@ -22,6 +22,15 @@ CELL_TYPES = (
     "nmc811_graphite_pouch",
     "na_layered_hardcarbon",
     "li_s_pouch",
+    "li_cu_coin",
+    "li_li_coin",
+    "li_nmc811_coin",
+    "assb_nmc_lpscl_inli",
+    "nmc811_4680",
+    "graphite_half_coin",
+    "lfp_half_coin",
+    "second_life",
+    "nvpf_hardcarbon",
 )
 """Each is a module here with ``CELL``, its parameters.
 

@@ -10,7 +10,7 @@ from benchlab_drivers.cells.electrodes import Electrode
 from benchlab_drivers.cells.parameters import CellParameters
 from benchlab_drivers.cells.roots import root
 
-__all__ = ["Balance", "balance"]
+__all__ = ["Balance", "balance", "open_window", "volts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,56 +42,62 @@ def balance(cell: CellParameters, capacity_ah: float) -> Balance:
     """
     if cell.reserve is not None:
         return _beside_reserve(cell, cell.reserve, capacity_ah)
-    high, low = _open_window(cell)
+    high, low = open_window(cell)
     full = cell.filling_negative_full
     top = root(
-        lambda y: _volts(cell.positive, y) - _volts(cell.negative, full) - high, 1e-6, 0.9, 1e-12
+        lambda y: volts(cell.positive, y) - volts(cell.negative, full) - high, 1e-6, 0.9, 1e-12
     )
     # Per unit of capacity: first charge = sites_positive * (fresh - top) = 1 / first efficiency.
     sites_positive = 1.0 / cell.first_efficiency / (cell.filling_positive_fresh - top)
     bottom = top + 1.0 / sites_positive
     empty = root(
-        lambda x: _volts(cell.positive, bottom) - _volts(cell.negative, x) - low, 1e-4, full, 1e-12
+        lambda x: volts(cell.positive, bottom) - volts(cell.negative, x) - low, 1e-4, full, 1e-12
     )
     sites_negative = 1.0 / (full - empty)
-    formation = 1.0 / cell.first_efficiency - 1.0 - empty * sites_negative
+    there = cell.filling_negative_fresh - empty
+    formation = 1.0 / cell.first_efficiency - 1.0 + there * sites_negative
     return Balance(
         sites_negative=sites_negative * capacity_ah,
         sites_positive=sites_positive * capacity_ah,
         empty_negative=empty * sites_negative * capacity_ah,
         empty_positive=bottom * sites_positive * capacity_ah,
-        fresh_negative=0.0,
+        fresh_negative=cell.filling_negative_fresh * sites_negative * capacity_ah,
         fresh_positive=cell.filling_positive_fresh * sites_positive * capacity_ah,
         formation_ah=formation * capacity_ah,
     )
 
 
 def _beside_reserve(cell: CellParameters, reserve: float, capacity_ah: float) -> Balance:
-    high, low = _open_window(cell)
+    high, low = open_window(cell)
     top, bottom = cell.ends_positive
     if top is None:
-        top = root(lambda y: _volts(cell.positive, y) - high, 1e-6, 0.9, 1e-12)
+        top = root(lambda y: volts(cell.positive, y) - high, 1e-6, 0.9, 1e-12)
     if bottom is None:
-        bottom = root(lambda y: _volts(cell.positive, y) - low, 0.5, 1.0, 1e-12)
+        bottom = root(lambda y: volts(cell.positive, y) - low, 0.5, 1.0, 1e-12)
     sites = 1.0 / (bottom - top)
     fresh = cell.filling_positive_fresh
     first = (bottom - fresh if cell.made_charged else fresh - top) * sites
+    film = 0.0
+    if cell.first_efficiency < 1.0:
+        film = max(1.0 / cell.first_efficiency - first, 0.0)
     return Balance(
-        sites_negative=(reserve + 2.0) * capacity_ah,
+        sites_negative=2.0 * (reserve + 1.0) * capacity_ah,
         sites_positive=sites * capacity_ah,
         empty_negative=reserve * capacity_ah,
         empty_positive=bottom * sites * capacity_ah,
         fresh_negative=(reserve + (bottom - fresh) * sites) * capacity_ah,
         fresh_positive=fresh * sites * capacity_ah,
-        formation_ah=max(1.0 / cell.first_efficiency - first, 0.0) * capacity_ah,
+        formation_ah=film * capacity_ah,
     )
 
 
-def _open_window(cell: CellParameters) -> tuple[float, float]:
+def open_window(cell: CellParameters) -> tuple[float, float]:
+    """Return the upper and lower end of the open-circuit voltage at C/20."""
     drop = cell.capacity_ah / 20.0 * (cell.resistance_ohm + sum(r for r, _ in cell.elements))
     drop += cell.hysteresis_volt
     return cell.voltage_high_volt - drop, cell.voltage_low_volt + drop
 
 
-def _volts(electrode: Electrode, filling: float) -> float:
+def volts(electrode: Electrode, filling: float) -> float:
+    """Return the potential of an electrode at one filling."""
     return float(electrode(np.array([filling]))[0])

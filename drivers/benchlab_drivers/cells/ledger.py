@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from benchlab.bench.twin import Truth
 from benchlab.errors import UsageError
-from benchlab_drivers.cells.balance import balance
+from benchlab_drivers.cells.balance import Balance, balance
 from benchlab_drivers.cells.circuit import GRID_SECOND, HIGH, LOW, Circuit
 from benchlab_drivers.cells.electrodes import GRID, OFFSET
 from benchlab_drivers.cells.held import weights
@@ -48,6 +48,8 @@ class LedgerCell(Circuit):
         As assembled; else formed and at 30 % of charge.
     start : float
         Clock seconds of its birth; every time below is on the same clock and never runs backwards.
+    sizes : Balance, optional
+        Of both electrodes, where they are not those of a new cell.
 
     Attributes
     ----------
@@ -62,10 +64,15 @@ class LedgerCell(Circuit):
     """
 
     def __init__(
-        self, parameters: CellParameters, *, fresh: bool = False, start: float = 0.0
+        self,
+        parameters: CellParameters,
+        *,
+        fresh: bool = False,
+        start: float = 0.0,
+        sizes: Balance | None = None,
     ) -> None:
         super().__init__(parameters, start)
-        sizes = balance(parameters, parameters.capacity_ah)
+        sizes = sizes or balance(parameters, parameters.capacity_ah)
         self.sites_negative = sizes.sites_negative * 3600.0
         self.sites_positive = sizes.sites_positive * 3600.0
         self.formation = 0.0

@@ -17,8 +17,8 @@ class CellParameters:
     ----------
     filling_negative_full : float
         Filling of the negative electrode at the upper voltage; of no use with a `reserve`.
-    filling_positive_fresh : float
-        Filling of the positive electrode as assembled.
+    filling_negative_fresh, filling_positive_fresh : float
+        Fillings as assembled; beside a `reserve` that of the negative electrode is of no use.
     resistance_ohm : float
         In series; follows `activation_energy_j_per_mol`, as do the elements.
     elements : tuple of (ohm, second)
@@ -34,7 +34,7 @@ class CellParameters:
         Part of each discharged ampere hour that the positive electrode loses as it takes it up.
     first_efficiency : float
         Discharged over charged in the first cycle of a fresh cell; where it is made charged,
-        charged over discharged.
+        charged over discharged. Beside a `reserve`, 1 means that there is no film.
     reserve : float or None
         Where the negative electrode is of lithium: what it holds when the positive one is full, in
         capacities. None where the filling of both electrodes limits.
@@ -96,3 +96,4 @@ class CellParameters:
     film_on_positive: bool = False
     ends_positive: tuple[float | None, float | None] = (None, None)
     formed_charge: float = 0.3
+    filling_negative_fresh: float = 0.0
