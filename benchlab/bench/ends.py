@@ -33,7 +33,18 @@ class End(StrEnum):
     OPERATOR = "operator"
 
 
-OWN_ENDS = frozenset({End.VOLTAGE, End.CURRENT, End.CAPACITY, End.TIME, End.ALREADY_MET, End.ALL})
+OWN_ENDS = frozenset(
+    {
+        End.VOLTAGE,
+        End.CURRENT,
+        End.CAPACITY,
+        End.TIME,
+        End.ALREADY_MET,
+        End.ALL,
+        End.CHAMBER,
+        End.OPERATOR,
+    }
+)
 NOT_FAST = frozenset(
     {End.TIME, End.CAPACITY, End.AT_MOST, End.SKIPPED, "net_capacity", "energy", "clock"}
 )

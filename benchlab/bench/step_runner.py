@@ -395,12 +395,6 @@ class StepRunner:
 
     def progress(self, reading: Reading) -> Progress:
         """Return where the run stands."""
-        sequencer = self.sequencer
-        return Progress(
-            sequencer.plan,
-            sequencer.step_count,
-            sequencer.cycle_count,
-            reading.time - self.log.began,
-            reading.voltage,
-            reading.current,
-        )
+        now = self.sequencer
+        place = (now.plan, now.step_count, now.cycle_count, reading.time - self.log.began)
+        return Progress(*place, reading.voltage, reading.current)

@@ -201,10 +201,10 @@ class RunWorker:
                 run.voltage,
                 run.direction,
             )
-        self._prepare(plan)
         edge = run.change(setpoint)
         step = run.open_step(plan, edge, sign, setpoint.voltage_volt)
         plan = step.plan
+        self._prepare(plan)
         run.guard.begin(plan, sign, setpoint.voltage_volt, edge.began)
         if plan.by_host:
             run.guard.level(setpoint.current_ampere, setpoint.voltage_volt)
@@ -216,7 +216,7 @@ class RunWorker:
         return step
 
     def _prepare(self, plan: StepPlan) -> None:
-        """Set the chamber before the step that waits for it begins."""
+        """Set the chamber as the step that waits for it begins."""
         chamber = self._run.surroundings.chamber
         if plan.control is Control.CHAMBER and chamber is not None:
             chamber.set_temperature(plan.chamber_celsius)

@@ -58,7 +58,6 @@ class Channel:
         made: tuple[Source, Twin] = self.module().simulate(clock, spec)
         return made
 
-
     def beside(self, clock: Clock, twin: Twin | None) -> Any:
         """Return a sensor or chamber: on its line, or simulated beside the cell of another one.
 
@@ -67,7 +66,7 @@ class Channel:
         benchlab.errors.UsageError
             The driver has another role, or there is no simulated cell to stand beside.
         """
-        module = self.module()
+        module = plugins.plugin("drivers", self.driver)
         if not hasattr(module, "simulate_beside"):
             raise UsageError(
                 f"{self.driver} is no sensor and no chamber.",
@@ -81,6 +80,11 @@ class Channel:
                 remedy="Use --channel sim:DRIVER, or the resource of a real one.",
             )
         return module.simulate_beside(clock, twin)
+
+
+def capabilities_beside(channel: Channel) -> Any:
+    """Return what is true of a sensor or chamber, before it is opened."""
+    return getattr(plugins.plugin("drivers", channel.driver), "CAPABILITIES", None)
 
 
 def parse_channel(text: str) -> Channel:

@@ -21,7 +21,7 @@ from benchlab.bench.twin import Twin, TwinSpec
 from benchlab.bench.worker import RunWorker
 from benchlab.cli.around import around
 from benchlab.cli.ask import operator_for
-from benchlab.cli.channel import Channel
+from benchlab.cli.channel import Channel, capabilities_beside
 from benchlab.cli.guardian import Guardian, guarded
 from benchlab.cli.recording import Recording
 from benchlab.cli.stopper import Stopper
@@ -132,14 +132,12 @@ def run_foreground(
     return RunResult(outcome, options.out, closed.digest, closed.rows, told)
 
 
-def _check_instruments(
-    program: Program, options: RunOptions, note: Callable[[str], None]
-) -> None:
+def _check_instruments(program: Program, options: RunOptions, note: Callable[[str], None]) -> None:
     channels: set[str] = set()
     for sensor in options.sensors:
-        channels.update(getattr(sensor.module(), "CHANNELS", ()))
+        channels.update(getattr(capabilities_beside(sensor), "channels", ()))
     chamber = options.chamber
-    climate = None if chamber is None else getattr(chamber.module(), "CAPABILITIES", None)
+    climate = None if chamber is None else capabilities_beside(chamber)
     can = options.channel.module().CAPABILITIES
     for text in check_instrument(
         program, can, options.channel.driver, channels=channels, chamber=climate

@@ -55,6 +55,8 @@ SAFE_TRIES = 3
 NPLC = 1.0
 OPEN_FLAG = int(RowFlag.OPEN_CIRCUIT)
 OVERRANGE_FLAG = int(RowFlag.OVERRANGE)
+SOURCED = frozenset({Mode.CURRENT, Mode.VOLTAGE})
+"""Both are a voltage with a limit of the current in either direction."""
 _new = tuple.__new__
 
 
@@ -238,7 +240,7 @@ class KeithleySmu:
 
     def apply(self, setpoint: Setpoint) -> Edge:
         """Change the output; the edge is the exchange in which the current changed."""
-        if setpoint.mode is Mode.CURRENT and self._on and self._function == "VOLT":
+        if setpoint.mode in SOURCED and self._on and self._function == "VOLT":
             began = self._drive(setpoint)
             return Edge(*began, *began, self._range)
         ended = self._scpi.exchange(":OUTP OFF;:OUTP?", "0")

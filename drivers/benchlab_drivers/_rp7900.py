@@ -55,7 +55,7 @@ def capabilities_of(model: Rp7900Model) -> Capabilities:
         voltage_volt=(-0.1, model.volt),  # a cell at 0 V may read a little less
         current_ampere=(-model.ampere, model.ampere),
         power_watt=model.watt,
-        modes=frozenset(Mode),
+        modes=frozenset(Mode) - {Mode.VOLTAGE},
         hardware_cccv=True,
         four_wire=True,
         measures_when_off=True,
