@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from benchlab.model.actions import ACTIONS, Action
 from benchlab.model.cell import parse_cell
 from benchlab.model.profile import Profile, parse_profile
 from benchlab.model.protocol import Header, Located, Procedure, Protocol
-from benchlab.model.sentence import FORMS, mapping_of
+from benchlab.model.sentence import NoSentence, mapping_of
 from benchlab.model.steps import (
     DIRECTIONS,
     Block,
@@ -261,23 +260,21 @@ def _located(
 
 
 def _sentence(node: Node, source: str, field: str) -> Node:
-    sentence = str(node.value)
     try:
-        mapping = mapping_of(sentence)
-    except ValueError as problem:
-        close = difflib.get_close_matches(sentence, FORMS, n=1, cutoff=0.0)
+        mapping = mapping_of(str(node.value))
+    except NoSentence as problem:
         raise ProtocolError(
-            f"{problem}.",
-            where=place(source, node.line, field),
-            remedy=f"Nearest: '{close[0]}'. Known: " + "; ".join(FORMS) + ".",
+            f"{problem}.", where=place(source, node.line, field), remedy=problem.remedy
         ) from problem
-    parts: dict[str, Node] = {}
-    for key, value in mapping.items():
+
+    def told(value: object) -> Node:
         if isinstance(value, list):
-            parts[key] = Node([Node(item, node.line) for item in value], node.line)
-        else:
-            parts[key] = Node(value, node.line)
-    return Node(parts, node.line)
+            return Node([told(item) for item in value], node.line)
+        if isinstance(value, dict):
+            return Node({key: told(item) for key, item in value.items()}, node.line)
+        return Node(str(value), node.line)
+
+    return told(mapping)
 
 
 def _as_text(node: Node) -> str:
