@@ -23,6 +23,7 @@ __all__ = [
     "duration",
     "energy",
     "factor",
+    "frequency",
     "mass",
     "number",
     "percent",
@@ -288,6 +289,12 @@ def factor(text: str) -> float:
     if parts is None or parts[1] or parts[0] == 0.0:
         raise _refusal(text, "a number that is not zero, without a unit")
     return parts[0]
+
+
+def frequency(text: str) -> float:
+    """Return hertz from ``10 kHz`` or ``5 mHz``."""
+    expected = "a frequency such as 10 kHz or 10 mHz"
+    return _within(_scaled(text, "Hz", expected), (1e-9, 1e9), text, expected, "up to 1 GHz")
 
 
 def range_of(text: str, unit: str) -> tuple[float, float]:
