@@ -10,14 +10,14 @@ from pydantic import Field, model_validator
 from benchlab.model import quantity
 from benchlab.model.amount import Amount
 from benchlab.model.conditions import Condition, condition
-from benchlab.model.steps import Label
+from benchlab.model.labels import Label
 from benchlab.model.validate import Strict, from_text
 
 __all__ = ["ACTIONS", "Action", "Arm", "EndRun", "If", "Keep", "Result", "SetC", "Zero"]
 
 _GO_TO = re.compile(r"go\s+to\s+([A-Za-z_][\w-]*)", re.I)
 _TIMES = re.compile(r"(\d+)\s+times?", re.I)
-_OF = re.compile(r"(?:(?:dis)?charge\s+)?capacity\s+of\s+(first\s+)?([A-Za-z_][\w-]*)", re.I)
+_OF = re.compile(r"(?:(charge|discharge)\s+)?capacity\s+of\s+(first\s+)?([A-Za-z_][\w-]*)", re.I)
 _BAND = re.compile(r"(\S+)\s*%\s+to\s+(\S+)\s*%\s+of\s+nominal", re.I)
 
 
@@ -45,15 +45,19 @@ def _measured(text: str) -> Amount:
     match = _OF.fullmatch(" ".join(text.split()))
     if match is None:
         raise ValueError(f"found '{text}', expected 'discharge capacity of LABEL'")
-    name = f"capacity of {'first ' if match[1] else ''}{match[2]}"
-    return Amount("Ah", 1.0, name, text=text.strip())
+    way = f"{match[1].lower()} " if match[1] else ""
+    name = f"capacity of {'first ' if match[2] else ''}{match[3]}"
+    return Amount("Ah", 1.0, name, text=f"{way}{name}")
 
 
 def _band(text: str) -> tuple[float, float]:
     match = _BAND.fullmatch(" ".join(text.split()))
     if match is None:
         raise ValueError(f"found '{text}', expected '80 % to 120 % of nominal'")
-    low, high = float(match[1]) / 100.0, float(match[2]) / 100.0
+    try:
+        low, high = quantity.percent(match[1]), quantity.percent(match[2])
+    except ArithmeticError:
+        raise ValueError(f"found '{text}', expected '80 % to 120 % of nominal'") from None
     if not 0.0 < low < high <= 10.0:
         raise ValueError(f"found '{text}', expected a band above zero, the lower first")
     return low, high
@@ -122,7 +126,7 @@ class EndRun(_Labelled):
 class Result(_Labelled):
     """Values computed from the capacities of labelled steps, kept as events."""
 
-    result: dict[str, str]
+    result: dict[Label, str]
 
 
 Action = Arm | SetC | Keep | Zero | If | EndRun | Result

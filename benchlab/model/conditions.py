@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from benchlab.model import quantity
@@ -152,7 +153,7 @@ def end(text: str) -> End:
     if unit == "Ah":
         return End("charge", quantity.charge(words), text=words)
     if unit == "Wh":
-        return End("energy", quantity.amount(words), text=words)
+        return End("energy", quantity.energy(words), text=words)
     shown = text if len(text) <= 60 else f"{text[:60]}…"
     raise ValueError(
         f"found '{shown}', expected an end condition: a voltage (4.2 V), a current (C/20), a time"
@@ -200,9 +201,10 @@ def _slope(match: re.Match[str], text: str) -> End:
 
 def _clock(match: re.Match[str], text: str) -> End:
     when = match[1].replace("T", " ")
-    hours, minutes = when[-5:].split(":")
-    if int(hours) > 23 or int(minutes) > 59:
-        raise ValueError(f"found '{text}', expected a time of day such as clock 06:00 UTC")
+    try:
+        datetime.strptime(when, "%Y-%m-%d %H:%M" if " " in when else "%H:%M")
+    except ValueError:
+        raise ValueError(f"found '{text}', expected a time such as clock 06:00 UTC") from None
     return End("clock", name=when, text=text)
 
 
@@ -215,7 +217,7 @@ def _compared(match: re.Match[str], text: str) -> End:
     if name in ("|i|", "current"):
         if relation == "above":
             raise ValueError(f"found '{text}'; an end by current is always 'below'")
-        return End("current", quantity.current(match[3]), "below", text=text)
+        return End("current", quantity.current(match[3]), text=text)
     column = _column(name)
     return End("sensor", _sensed(column, match[3]), relation, name=column, text=text)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +9,10 @@ from pathlib import Path
 from benchlab.errors import FileMissing, ProtocolError
 from benchlab.model.actions import ACTIONS, Action
 from benchlab.model.cell import parse_cell
+from benchlab.model.labels import label
 from benchlab.model.profile import Profile, parse_profile
 from benchlab.model.protocol import Header, Located, Procedure, Protocol
-from benchlab.model.sentence import FORMS, mapping_of
+from benchlab.model.sentence import NoSentence, mapping_of
 from benchlab.model.steps import (
     DIRECTIONS,
     Block,
@@ -95,7 +95,7 @@ def parse_protocol(text: str, source: str, *, load: Load = _alone) -> Protocol:
         raise ProtocolError(
             "the key 'steps' is missing.", where=place(source, root.line, "steps"), remedy="Add it."
         )
-    reader = _Reader(load)
+    reader = _Reader(load, header)
     reader.procedures_of(root, source)
     return Protocol.model_construct(
         header=header,
@@ -129,8 +129,12 @@ class _Reader:
     """Reads steps, and the procedures and files that they name."""
 
     load: Load
+    header: Header
     procedures: dict[str, Procedure] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
+    prefix: str = ""
+    own: dict[str, str] = field(default_factory=dict)
+    """The procedures of the file that is read, by the names that they have in the protocol."""
 
     def procedures_of(self, root: Node, source: str) -> None:
         value = root.value
@@ -143,8 +147,17 @@ class _Reader:
                 where=place(source, node.line, "procedures"),
                 remedy="Write a name and its list of steps: full_charge: [...].",
             )
+        self.own = {name: f"{self.prefix}{name}" for name in node.value}
         for name, content in node.value.items():
             at = f"procedures.{name}"
+            try:
+                label(name)
+            except ValueError as problem:
+                raise ProtocolError(
+                    f"{problem}.",
+                    where=place(source, content.line, at),
+                    remedy="Rename the procedure.",
+                ) from None
             counts_as = None
             if isinstance(content.value, dict):
                 fields = validate(
@@ -153,8 +166,8 @@ class _Reader:
                 counts_as = fields.counts_as
                 content = content.value.get("steps", content)
             steps = self.steps(content, source, at, 1)
-            self.procedures[name] = Procedure.model_construct(
-                name=name, steps=steps, counts_as=counts_as
+            self.procedures[self.own[name]] = Procedure.model_construct(
+                name=self.own[name], steps=steps, counts_as=counts_as
             )
 
     def steps(self, node: Node, source: str, at: str, depth: int) -> tuple[Located, ...]:
@@ -205,8 +218,10 @@ class _Reader:
         step = validate(_STEPS[kinds[0]], node, source, ProtocolError, field=at)
         if isinstance(step, ProfileStep):
             self._profile(step, node, source, at)
-        if isinstance(step, Run) and step.run.endswith((".yaml", ".yml")):
-            self._file(step, node, source, at, depth)
+        if isinstance(step, Run):
+            step = step.model_copy(update={"run": self.own.get(step.run, step.run)})
+            if step.run.endswith((".yaml", ".yml")):
+                self._file(step, node, source, at, depth)
         return _located(node, source, at, text or _as_text(node), step)
 
     def _profile(self, step: ProfileStep, node: Node, source: str, at: str) -> None:
@@ -245,13 +260,31 @@ class _Reader:
                 where=place(name, root.line, "steps"),
                 remedy="Add it.",
             )
-        validate(Header, root, name, ProtocolError, drop=_DROP)
-        inner = _Reader(self.load, dict(self.procedures), self.profiles)
+        header = validate(Header, root, name, ProtocolError, drop=_DROP)
+        self._check_header(header, root, name)
+        inner = _Reader(
+            self.load,
+            self.header,
+            dict(self.procedures),
+            self.profiles,
+            prefix=f"{name}: ",
+        )
         inner.procedures_of(root, name)
         steps = inner.steps(root.value["steps"], name, "steps", depth + 1)
         self.procedures[name] = Procedure.model_construct(name=name, steps=steps, counts_as=None)
         for other, procedure in inner.procedures.items():
             self.procedures.setdefault(other, procedure)
+
+    def _check_header(self, header: Header, root: Node, name: str) -> None:
+        """Refuse what a file that is run states beside its steps, unless it is stated here too."""
+        for key in header.model_fields_set - {"format", "name"}:
+            if getattr(header, key) != getattr(self.header, key):
+                raise ProtocolError(
+                    f"'{key}' is another one here than in the protocol that runs this file, whose"
+                    " own holds; it would be left out without a word.",
+                    where=place(name, root.line_of((key,)), key),
+                    remedy="Remove it here, or state the same in both.",
+                )
 
 
 def _located(
@@ -261,23 +294,21 @@ def _located(
 
 
 def _sentence(node: Node, source: str, field: str) -> Node:
-    sentence = str(node.value)
     try:
-        mapping = mapping_of(sentence)
-    except ValueError as problem:
-        close = difflib.get_close_matches(sentence, FORMS, n=1, cutoff=0.0)
+        mapping = mapping_of(str(node.value))
+    except NoSentence as problem:
         raise ProtocolError(
-            f"{problem}.",
-            where=place(source, node.line, field),
-            remedy=f"Nearest: '{close[0]}'. Known: " + "; ".join(FORMS) + ".",
+            f"{problem}.", where=place(source, node.line, field), remedy=problem.remedy
         ) from problem
-    parts: dict[str, Node] = {}
-    for key, value in mapping.items():
+
+    def told(value: object) -> Node:
         if isinstance(value, list):
-            parts[key] = Node([Node(item, node.line) for item in value], node.line)
-        else:
-            parts[key] = Node(value, node.line)
-    return Node(parts, node.line)
+            return Node([told(item) for item in value], node.line)
+        if isinstance(value, dict):
+            return Node({key: told(item) for key, item in value.items()}, node.line)
+        return Node(str(value), node.line)
+
+    return told(mapping)
 
 
 def _as_text(node: Node) -> str:

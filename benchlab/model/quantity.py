@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 
 from benchlab.model.amount import Amount
 
@@ -20,8 +21,12 @@ __all__ = [
     "current",
     "drive",
     "duration",
+    "energy",
+    "factor",
+    "frequency",
     "mass",
     "number",
+    "percent",
     "range_of",
     "rate",
     "share",
@@ -44,12 +49,13 @@ _BOUNDS = {
     ("A", ""): (1e-12, 1e4, "from 1e-12 A to 10 kA"),
     ("A", "C"): (1e-6, 1e3, "from C/1000000 to 1000C"),
     ("A", "area"): (1e-12, 1e3, "from 1e-9 mA/cm2 to 1 kA/cm2"),
+    ("A", "mass"): (1e-9, 1e3, "from 1e-6 mA/g to 1 kA/g"),
     ("Ah", ""): (1e-12, 1e5, "from 1e-12 Ah to 100 kAh"),
     ("Ah", "C"): (1e-6, 1e2, "from 0.0001 % to 10000 %"),
     ("Ah", "area"): (1e-12, 1e3, "from 1e-9 mAh/cm2 to 1 kAh/cm2"),
     ("Ah", "mass"): (1e-9, 1e2, "from 1e-6 mAh/g to 100 Ah/g"),
-    ("Wh", ""): (1e-12, 1e6, "from 1e-12 Wh to 1 MWh"),
-    ("W", ""): (1e-12, 1e6, "from 1e-12 W to 1 MW"),
+    ("Wh", ""): (1e-12, 1e5, "from 1e-12 Wh to 100 kWh"),
+    ("W", ""): (1e-12, 1e5, "from 1e-12 W to 100 kW"),
     ("ohm", ""): (1e-6, 1e9, "from 1 uohm to 1 Gohm"),
     ("Pa", ""): (1.0, 1e10, "from 1 Pa to 10 GPa"),
 }
@@ -57,13 +63,15 @@ _BOUNDS = {
 _PREFIX = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "k": 1e3, "M": 1e6}
 _TIME = {
     "ms": 1e-3,
-    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
-    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
-    **dict.fromkeys(("h", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
     **dict.fromkeys(("d", "day", "days"), 86400.0),
+    **dict.fromkeys(("week", "weeks"), 7 * 86400.0),
 }
 _SUFFIXES = (
     ("A/cm2", "A", "area"),
+    ("A/g", "A", "mass"),
     ("Ah/cm2", "Ah", "area"),
     ("Ah/g", "Ah", "mass"),
     ("Wh", "Wh", ""),
@@ -84,12 +92,17 @@ _RANGE = re.compile(rf"({_NUMBER})\s*(\S+)?\s+to\s+({_NUMBER})\s*(\S+)")
 _SHARE = re.compile(
     rf"(?:({_NUMBER})\s*%|\(\s*({_NUMBER})\s*%\s*([+-])\s*({_NAME})\s*\)|({_NAME}))\s+of\s+(.+)"
 )
+_MINUS = "\u2212"  # as printed papers have it
+_PER_AREA = re.compile(rf"/cm(?:²|\^2|2)$|(?:\s+|·)cm(?:\^?[-{_MINUS}]2|⁻²)$")
+_PER_GRAM = re.compile(rf"(?:\s+|·)g(?:\^?[-{_MINUS}]1|⁻¹)$")
+_TIMES = re.compile(rf"({_NUMBER})\s*([A-Za-z]+)\s*")
+_COMMA = re.compile(r"\d,\d")
 _RESULT = re.compile(rf"(?:(energy|duration)\s+of\s+)?(first\s+)?({_NAME})")
 _KNOWN = ("C", "nominal")
 
 
 def _split(text: str) -> tuple[float, str] | None:
-    match = _VALUE.fullmatch(text.strip())
+    match = _VALUE.fullmatch(text.strip().replace(_MINUS, "-", 1))
     if match is None:
         return None
     value = float(match[1])
@@ -98,7 +111,16 @@ def _split(text: str) -> tuple[float, str] | None:
 
 def _refusal(text: str, expected: str) -> ValueError:
     shown = text if len(text) <= 60 else f"{text[:60]}…"
-    return ValueError(f"found '{shown}', expected {expected}")
+    hint = "; write the decimal point as a point" if _COMMA.search(text) else ""
+    return ValueError(f"found '{shown}', expected {expected}{hint}")
+
+
+def percent(text: str) -> float:
+    """Return the share that so many percent are, rounded once: ``95.3`` is 0.953."""
+    value = Decimal(text)
+    if not value.is_finite() or abs(value.adjusted()) > 300:
+        raise _refusal(text, "a percentage")
+    return float(value.scaleb(-2))
 
 
 def _scaled(text: str, unit: str, expected: str) -> float:
@@ -139,7 +161,7 @@ def share(text: str) -> Amount | None:
         known = label
     else:
         known = f"{quantity or 'capacity'} of {'first ' if first else ''}{label}"
-    value = float(plain or offset or 0.0) / 100.0
+    value = percent(plain or offset or "0")
     variable = minus or alone or ""
     slope = (-1.0 if sign == "-" else 1.0) if variable else 0.0
     if not variable:
@@ -161,7 +183,9 @@ def amount(text: str) -> Amount | None:
     if parts is None:
         return None
     value, unit = parts
-    unit = unit.replace("cm²", "cm2").replace("cm^2", "cm2")
+    if (second := _compound(stripped)) is not None:
+        return Amount("s", second, text=stripped)
+    unit = _PER_GRAM.sub("/g", _PER_AREA.sub("/cm2", unit)).replace("A.h", "Ah")
     if unit in _TIME:
         return Amount("s", value * _TIME[unit], text=stripped)
     if unit in ("degC", "°C"):
@@ -219,13 +243,31 @@ def drive(text: str) -> Amount:
     )
 
 
+def _compound(text: str) -> float | None:
+    """Return seconds from ``1 h 30 min``: several values whose units become smaller, or None."""
+    found, place, unit = 0.0, 0, math.inf
+    parts = 0
+    while place < len(text):
+        match = _TIMES.match(text, place)
+        if match is None or match[1][0] in "+-" or not _TIME.get(match[2], unit) < unit:
+            return None
+        unit = _TIME[match[2]]
+        found += float(match[1]) * unit
+        place = match.end()
+        parts += 1
+    return found if parts > 1 else None
+
+
 def duration(text: str) -> float:
-    """Return seconds from ``30 s``, ``10 min``, ``1 h`` or ``2 d``."""
+    """Return seconds from ``30 s``, ``10 min``, ``1 h 30 min`` or ``2 d``."""
     expected = "a time above zero such as 30 s, 10 min or 2 h"
-    parts = _split(text)
-    if parts is None or parts[1] not in _TIME or parts[0] <= 0.0:
-        raise _refusal(text, expected)
-    second = parts[0] * _TIME[parts[1]]
+    second = _compound(text.strip())
+    if second is None:
+        parts = _split(text)
+        if parts is None or parts[1] not in _TIME or parts[0] <= 0.0:
+            is_m = parts is not None and parts[1] in ("m", "M")
+            raise _refusal(text, f"{expected}; m alone may be minutes or months" * is_m or expected)
+        second = parts[0] * _TIME[parts[1]]
     if not _SHORTEST_SECOND <= second <= LONGEST_SECOND:
         raise _refusal(text, f"{expected}, from 1 ms to 10 years")
     return second
@@ -234,6 +276,25 @@ def duration(text: str) -> float:
 def charge(text: str) -> Amount:
     """Return a charge from ``5 mAh``, ``1 mAh/cm2``, ``130 % of C`` or ``95 % of cap``."""
     return _positive(text, ("Ah",), "a charge above zero such as 0.1 Ah, 5 mAh or 130 % of C")
+
+
+def energy(text: str) -> Amount:
+    """Return an energy from ``1.2 Wh`` or ``95 % of energy of dis``."""
+    return _positive(text, ("Wh",), "an energy above zero such as 1.2 Wh or 5 mWh")
+
+
+def factor(text: str) -> float:
+    """Return a number without a unit that is finite and not zero."""
+    parts = _split(text)
+    if parts is None or parts[1] or parts[0] == 0.0:
+        raise _refusal(text, "a number that is not zero, without a unit")
+    return parts[0]
+
+
+def frequency(text: str) -> float:
+    """Return hertz from ``10 kHz`` or ``5 mHz``."""
+    expected = "a frequency such as 10 kHz or 10 mHz"
+    return _within(_scaled(text, "Hz", expected), (1e-9, 1e9), text, expected, "up to 1 GHz")
 
 
 def range_of(text: str, unit: str) -> tuple[float, float]:

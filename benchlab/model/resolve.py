@@ -100,6 +100,8 @@ class _Limits:
             size = capacity_ah
         area = cell.area_cm2
         self.size = {"C": size} if area is None else {"C": size, "area": area}
+        if cell.active_mass is not None:
+            self.size["mass"] = cell.active_mass
         self.known = {**self.size, "C": capacity_ah}
 
     def fail(self, key: str, what: str, remedy: str) -> ProtocolError:
@@ -118,7 +120,7 @@ class _Limits:
         return value
 
     def amount(self, key: str, given: Amount | None, hard: Amount, unit: str) -> float:
-        bound = hard.number(self.size)
+        bound = self.hard_number(hard)
         try:
             value = given.number(self.known) if given is not None else None
         except UnknownAmount as problem:
@@ -126,6 +128,17 @@ class _Limits:
                 key, f"{problem}.", "State it, or write the limit in A or Ah."
             ) from None
         return self.narrowed(key, value, bound, 1, unit)
+
+    def hard_number(self, hard: Amount) -> float:
+        """Return a hard limit of the cell type; it may hang on the cell's own size."""
+        try:
+            return hard.number(self.size)
+        except UnknownAmount as problem:
+            raise self.fail(
+                "cell",
+                f"the hard limits of the cell type hang on what is not known: {problem}.",
+                "State it in the cell: nominal_capacity, area.",
+            ) from None
 
     def span(self, key: str, own: Span | None, hard: Span | None) -> Span | None:
         if own is None or hard is None:
@@ -165,8 +178,8 @@ class _Limits:
         return RunLimits(
             hard_low_volt=hard.voltage.low,
             hard_high_volt=hard.voltage.high,
-            hard_charge_ampere=charge.number(self.size),
-            hard_discharge_ampere=discharge.number(self.size),
+            hard_charge_ampere=self.hard_number(charge),
+            hard_discharge_ampere=self.hard_number(discharge),
             low_volt=low,
             high_volt=high,
             charge_ampere=self.amount("limits.current.charge", amperes.charge, charge, "A"),

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from benchlab.model import quantity
 from benchlab.model.amount import Amount
+from benchlab.model.blocks import Block, Every, Run
 from benchlab.model.conditions import End, end
-from benchlab.model.validate import Amperes, Celsius, Count, Seconds, Strict, Volts, from_text
+from benchlab.model.labels import CycleKind, Label
+from benchlab.model.record_rule import RecordRule
+from benchlab.model.validate import (
+    Amperes,
+    Celsius,
+    Count,
+    FieldError,
+    Seconds,
+    Strict,
+    Volts,
+    from_text,
+)
 
 __all__ = [
     "DIRECTIONS",
@@ -31,7 +43,6 @@ __all__ = [
     "SweepStep",
 ]
 
-CycleKind = Literal["cycle", "formation cycle", "check-up", "imposed cycle", "no cycle"]
 Output = Literal["open", "zero current"]
 DIRECTIONS = {
     "charge": 1,
@@ -42,25 +53,8 @@ DIRECTIONS = {
     "plate": -1,
 }
 """Signs at a working electrode that is the positive terminal; where it is not, they are refused."""
-_LABEL = re.compile(r"[A-Za-z_][\w-]*")
-_RESERVED = ("C", "nominal", "area", "mass", "first")
-_LOG = re.compile(r"(\d+)\s+per\s+decade", re.I)
+_TO = re.compile(r"\s+to\s+", re.I)
 _WITHIN = re.compile(r"within\s+(.+?)\s+for\s+(.+)", re.I)
-_VALUES = re.compile(r"(\S+)\s*%\s+to\s+(\S+)\s*%\s+in\s+steps\s+of\s+(\S+)\s*%", re.I)
-_TIMES = re.compile(r"(\d+)\s+times", re.I)
-_MOST_AT_TIMES = 1000
-
-
-def _label(text: str) -> str:
-    if _LABEL.fullmatch(text) is None or text in _RESERVED:
-        raise ValueError(
-            f"found '{text[:60]}', expected one word of letters, digits, _ and - that is none of"
-            f" {', '.join(_RESERVED)}"
-        )
-    return text
-
-
-Label = Annotated[str, AfterValidator(_label)]
 
 
 def _ends(value: object) -> object:
@@ -68,56 +62,25 @@ def _ends(value: object) -> object:
         value = [value]
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValueError("found a mapping, expected one end condition or a list of them")
+    if not value:
+        raise ValueError("found an empty list, expected one end condition or a list of them")
     return [end(item) for item in value]
 
 
 Ends = Annotated[tuple[End, ...], BeforeValidator(_ends)]
 
 
-def _per_decade(text: str) -> int:
-    match = _LOG.fullmatch(text.strip())
-    if match is None or not 1 <= int(match[1][:5]) <= 1000:
-        raise ValueError(f"found '{text}', expected '20 per decade'")
-    return int(match[1])
-
-
-def _at_times(text: str) -> tuple[float, ...]:
-    words = text.replace(",", " ").split()
-    pairs = list(zip(words[::2], words[1::2], strict=False))
-    if not pairs or len(words) % 2 or len(pairs) > _MOST_AT_TIMES:
-        raise ValueError(f"found '{text[:60]}', expected times such as '0.1 s 1 s 10 s'")
-    times = tuple(quantity.duration(f"{value} {unit}") for value, unit in pairs)
-    if list(times) != sorted(set(times)):
-        raise ValueError(f"found '{text[:60]}', expected times that rise")
-    return times
-
-
-def _changes(value: object) -> object:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(item, str) for item in texts):
-        raise ValueError("found a mapping, expected a change such as 5 mV, or a list of them")
-    found: dict[str, float] = {}
-    for text in texts:
-        size, unit = quantity.change(text)
-        if unit not in ("V", "A", "Ah") or unit in found:
-            raise ValueError(
-                f"found '{text}', expected one change each of voltage, current, charge"
-            )
-        found[unit] = size
-    return found
-
-
-class RecordRule(Strict):
-    """When a row is kept; a step's both edges always are.
-
-    `every` seconds, on a change of voltage, current or charge, so many a decade of step time, or at
-    given step times: whichever comes first.
-    """
-
-    every: Seconds | None = None
-    or_change: Annotated[dict[str, float], BeforeValidator(_changes)] | None = None
-    log_time: Annotated[int, from_text(_per_decade)] | None = None
-    at: Annotated[tuple[float, ...], from_text(_at_times)] | None = None
+def _rival(ends: tuple[End, ...]) -> tuple[End, End] | None:
+    """Return two ends of which one can never decide: both compare the same with plain numbers."""
+    seen: dict[tuple[object, ...], End] = {}
+    for item in ends:
+        amount = item.amount
+        basis = (amount.unit, amount.of, amount.variable) if amount else ()
+        key = (item.kind, item.relation, item.window_second, item.name, *basis)
+        if key in seen and item.kind != "clock":
+            return seen[key], item
+        seen[key] = item
+    return None
 
 
 class _Named(Strict):
@@ -129,17 +92,64 @@ class _Named(Strict):
     at_most: Seconds | None = None
     if_ended_by: dict[str, str] = Field(default_factory=dict)
 
+    meaningless: ClassVar[dict[str, str]] = {}
+    """Keys that mean nothing in a kind of step, and what says it instead."""
+
     @model_validator(mode="after")
-    def _one_list(self) -> _Named:
+    def _ends_once(self) -> _Named:
+        for name, instead in self.meaningless.items():
+            if name in self.model_fields_set:
+                key = name.rstrip("_")
+                raise FieldError(key, f"found '{key}', which means nothing here: {instead}")
         if self.until and self.until_all:
-            raise ValueError("found both 'until' and 'until_all', expected one of them")
-        known = {item.text for item in (*self.until, *self.until_all)}
-        for text, action in self.if_ended_by.items():
-            if " ".join(text.split()) not in known:
-                raise ValueError(f"found '{text}' in if_ended_by, which is no end of this step")
-            if not action.startswith(("flag ", "go to ")):
-                raise ValueError(f"found '{action}', expected 'flag TEXT' or 'go to LABEL'")
+            raise FieldError(
+                "until_all", "found both 'until' and 'until_all', expected one of them"
+            )
+        for key, ends in (("until", self.until), ("until_all", self.until_all)):
+            rival = _rival(ends)
+            if rival is not None:
+                raise FieldError(
+                    key,
+                    f"found '{rival[0].text}' and '{rival[1].text}', of which only one can ever"
+                    " decide; keep that one",
+                )
+        plain = [e for e in self.until if e.kind == "time" and e.amount and not e.amount.of]
+        if plain and self.for_ is not None:
+            raise FieldError("for", f"found 'for' beside the time '{plain[0].text}', expected one")
         return self
+
+    @model_validator(mode="after")
+    def _ended_by(self) -> _Named:
+        """Let each key of `if_ended_by` be the text of the end that it means."""
+        found: dict[str, str] = {}
+        ends = (*self.until, *self.until_all)
+        for text, action in self.if_ended_by.items():
+            words = " ".join(text.split())
+            own = next((e.text for e in ends if e.text == words or _same_end(e, words)), None)
+            if own is None:
+                known = "; ".join(e.text for e in ends) or "none"
+                raise FieldError(
+                    "if_ended_by",
+                    f"found '{text[:60]}', which is no end of this step; its ends: {known}",
+                )
+            if not action.startswith(("flag ", "go to ")) or not action.split(" ", 1)[1].strip():
+                raise FieldError(
+                    "if_ended_by", f"found '{action}', expected 'flag TEXT' or 'go to LABEL'"
+                )
+            found[own] = action
+        self.if_ended_by.clear()
+        self.if_ended_by.update(found)
+        return self
+
+
+def _same_end(known: End, text: str) -> bool:
+    try:
+        return end(text) == known
+    except ValueError:
+        return False
+
+
+_OWN_END = ("until", "until_all", "for_", "if_ended_by")
 
 
 Drive = Annotated[Amount, from_text(quantity.drive)]
@@ -160,6 +170,16 @@ class DriveStep(_Named):
     stop_at: Volts | None = None
     current_at_most: Amperes | None = None
     skip_rest_of_loop_if: Annotated[End, from_text(end)] | None = None
+
+    @model_validator(mode="after")
+    def _bounded_once(self) -> DriveStep:
+        if self.current_at_most is not None and self.drive.unit == "A":
+            raise FieldError(
+                "current_at_most",
+                f"found 'current_at_most' in a step at constant current, which '{self.verb}' says"
+                " already; it bounds a power, a resistance or a hold",
+            )
+        return self
 
     @property
     def verb(self) -> str:
@@ -186,11 +206,15 @@ class RestStep(_Named):
     rest: Seconds
     output: Output = "open"
 
+    meaningless: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("for_", "at_most"), "'rest' says how long at most"
+    )
+
 
 def _corners(value: object) -> object:
-    texts = [value] if isinstance(value, str) else value
-    if isinstance(texts, list) and len(texts) == 1 and isinstance(texts[0], str):
-        return quantity.range_of(texts[0], "V")
+    texts = _TO.split(value.strip()) if isinstance(value, str) else value
+    if isinstance(texts, list) and len(texts) == 2 and all(isinstance(t, str) for t in texts):
+        return quantity.range_of(" to ".join(texts), "V")
     if not isinstance(texts, list) or not all(isinstance(item, str) for item in texts):
         raise ValueError("found a mapping, expected '2.5 V to 4 V' or a list of voltages")
     if len(texts) < 2:
@@ -218,17 +242,36 @@ class ProfileStep(_Named):
     """Current, power or C-rate against time, from a CSV file with named, united columns."""
 
     profile: str
-    scale: Annotated[float, from_text(float)] = 1.0
+    scale: Annotated[float, from_text(quantity.factor)] = 1.0
     current_at_most: Amperes | None = None
     times: Count = 1
+
+
+def _frequencies(text: str) -> str:
+    """Return ``10 kHz to 10 mHz`` in Hz."""
+    found = [quantity.frequency(part) for part in _TO.split(text.strip())]
+    if len(found) != 2 or found[0] == found[1]:
+        raise ValueError(f"found '{text[:60]}', expected frequencies such as 10 kHz to 10 mHz")
+    return f"{found[0]!r} Hz to {found[1]!r} Hz"
+
+
+def _amplitude(text: str) -> str:
+    size, unit = quantity.change(text)
+    if unit not in ("V", "A"):
+        raise ValueError(f"found '{text[:60]}', expected an amplitude such as 10 mV or 5 mA")
+    return f"{size!r} {unit}"
 
 
 class EisStep(_Named):
     """A request for an impedance spectrum at rest, for instruments that can measure one."""
 
-    eis: str
-    amplitude: str
+    eis: Annotated[str, from_text(_frequencies)]
+    amplitude: Annotated[str, from_text(_amplitude)]
     points_per_decade: Count = 10
+
+    meaningless: ClassVar[dict[str, str]] = dict.fromkeys(
+        _OWN_END, "a spectrum ends with its last frequency"
+    )
 
 
 def _within(text: str) -> tuple[float, float]:
@@ -244,6 +287,10 @@ class ChamberStep(_Named):
     chamber: Celsius
     wait: Annotated[tuple[float, float], from_text(_within)] | None = None
 
+    meaningless: ClassVar[dict[str, str]] = dict.fromkeys(
+        _OWN_END, "waiting ends when the temperature is reached, see 'wait'"
+    )
+
 
 def _yes(value: object) -> object:
     if value not in ("yes", "no"):
@@ -251,14 +298,18 @@ def _yes(value: object) -> object:
     return value == "yes"
 
 
-_RESUME = re.compile(r"(same barcode)?(?:\s*and\s*)?(?:within\s+(.+))?", re.I)
+_RESUME = re.compile(r"(same barcode)(?: and within (.+))?|within (.+?)( and same barcode)?", re.I)
 
 
 def _resume(text: str) -> tuple[bool, float]:
     match = _RESUME.fullmatch(" ".join(text.split()))
-    if match is None or not (match[1] or match[2]):
-        raise ValueError(f"found '{text}', expected 'same barcode and within 100 mV'")
-    return bool(match[1]), quantity.voltage(match[2]) if match[2] else float("inf")
+    if match is None:
+        raise ValueError(f"found '{text[:60]}', expected 'same barcode and within 100 mV'")
+    within = match[2] or match[3]
+    volt = quantity.voltage(within) if within else float("inf")
+    if volt <= 0.0:
+        raise ValueError(f"found '{text[:60]}', expected a voltage above zero such as 100 mV")
+    return bool(match[1] or match[4]), volt
 
 
 class OperatorStep(_Named):
@@ -269,84 +320,9 @@ class OperatorStep(_Named):
     ask: tuple[Label, ...] = ()
     resume_if: Annotated[tuple[bool, float], from_text(_resume)] | None = None
 
-
-def _values(text: str) -> tuple[float, ...]:
-    match = _VALUES.fullmatch(text.strip())
-    expected = f"found '{text}', expected '90 % to 10 % in steps of 10 %'"
-    if match is None:
-        raise ValueError(expected)
-    first, last, step = (float(part) / 100.0 for part in match.groups())
-    if step <= 0.0 or not 0.0 <= abs(last - first) / step <= 10_000:
-        raise ValueError(expected)
-    count = int(abs(last - first) / step + 1e-9) + 1
-    sign = 1.0 if last >= first else -1.0
-    return tuple(round(first + sign * step * index, 12) for index in range(count))
-
-
-def _repeat(value: object) -> object:
-    """Return rounds, or the variable's name and its values, or rounds and the condition."""
-    if isinstance(value, str):
-        return {"rounds": quantity.number(value)}
-    if isinstance(value, dict) and set(value) == {"at_most", "until"}:
-        match = _TIMES.fullmatch(str(value["at_most"]).strip())
-        if match is None:
-            raise ValueError(f"found '{value['at_most']}', expected '60 times'")
-        return {"rounds": quantity.number(match[1]), "until": value["until"]}
-    if isinstance(value, dict) and len(value) == 1:
-        (name, values), *_ = value.items()
-        if isinstance(values, str):
-            found = _values(values)
-            return {"rounds": len(found), "variable": _label(name), "values": found}
-    raise ValueError(
-        "found something else, expected 30, {soc: 90 % to 10 % in steps of 10 %} or"
-        " {at_most: 60 times, until: CONDITION}"
+    meaningless: ClassVar[dict[str, str]] = dict.fromkeys(
+        _OWN_END, "the step ends when the operator answers, or after 'at_most'"
     )
-
-
-class Rounds(Strict):
-    """How often a block is carried out."""
-
-    rounds: int = 1
-    variable: str = ""
-    values: tuple[float, ...] = ()
-    until: str = ""
-
-
-class Block(Strict):
-    """Steps carried out again and again, and what each round counts as."""
-
-    repeat: Annotated[Rounds, BeforeValidator(_repeat)] = Rounds()
-    phase: str = ""
-    label: Label | None = None
-    counts_as: CycleKind | None = None
-    steps: tuple[Any, ...]
-
-
-_ITERATIONS = re.compile(r"(\d+)\s+(?:iterations|cycles|rounds)", re.I)
-
-
-def _iterations(text: str) -> int:
-    match = _ITERATIONS.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"found '{text}', expected '50 iterations'")
-    return quantity.number(match[1])
-
-
-class Every(Strict):
-    """Steps carried out after each so many rounds of the repeat around them; never after 0."""
-
-    every: Annotated[int, from_text(_iterations)]
-    label: Label | None = None
-    counts_as: CycleKind | None = None
-    steps: tuple[Any, ...]
-
-
-class Run(Strict):
-    """A procedure of this file, or another file's steps, in this place."""
-
-    run: str
-    label: Label | None = None
-    counts_as: CycleKind | None = None
 
 
 Step = (

@@ -21,6 +21,7 @@ __all__ = [
     "CelsiusRange",
     "ChargeAh",
     "Count",
+    "FieldError",
     "Grams",
     "Kelvins",
     "Name",
@@ -38,6 +39,20 @@ class Strict(BaseModel):
     """A model that refuses unknown keys and never changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class FieldError(ValueError):
+    """What is wrong with one key of a mapping, found by looking at several.
+
+    Attributes
+    ----------
+    key : str
+        The key to mend.
+    """
+
+    def __init__(self, key: str, what: str) -> None:
+        super().__init__(what)
+        self.key = key
 
 
 def from_text(function: Any) -> BeforeValidator:
@@ -129,6 +144,9 @@ def validate(
         # a key that is missing is often the unknown one beside it, mistyped
         first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
         path = tuple(part for part in first["loc"] if isinstance(part, int) or part in _text(first))
+        cause = first.get("ctx", {}).get("error")
+        if isinstance(cause, FieldError):
+            path = (*path, cause.key)
         name = ".".join(str(part) for part in path)
         line = node.line_of(path)
         what, remedy = _explain(model, dict(first), path, drop)
@@ -181,6 +199,19 @@ def _explain(
         return f"the key '{last}' is missing.", "Add it."
     if kind == "value_error":
         return f"{problem['ctx']['error']}.", "Nothing was started; mend the file."
-    found = repr(problem.get("input"))
-    found = found if len(found) <= 60 else f"{found[:60]}…"
-    return f"found {found}: {problem['msg']}.", "Nothing was started; mend the file."
+    given = problem.get("input")
+    shown = f"'{str(given)[:60]}'"
+    if isinstance(given, dict | list):
+        shown = "a mapping" if isinstance(given, dict) else "a list"
+    expected = _EXPECTED.get(kind) or problem.get("ctx", {}).get("expected") or problem["msg"]
+    return f"found {shown}, expected {expected}.", "Nothing was started; mend the file."
+
+
+_EXPECTED = {
+    "string_type": "one text",
+    "model_type": "a mapping (key: value)",
+    "model_attributes_type": "a mapping (key: value)",
+    "dict_type": "a mapping (key: value)",
+    "tuple_type": "a list",
+    "list_type": "a list",
+}

@@ -48,7 +48,7 @@ WRONG = [
     ("steps:\n  - Rest", "step:\n  - Rest", 6, "step", "Did you mean 'steps'?"),
     ("  - Rest for", "\t- Rest for", 7, "", "indented with a tab"),
     ("Rest for 10 min", "Rest for 10 m", 7, "steps[1].rest", "found '10 m', expected a time"),
-    ("Rest for 10 min", "Rest until 3 V", 7, "steps[1]", "none of the known sentences"),
+    ("Rest for 10 min", "Rest until 3 V", 7, "steps[1]", "without a time may never end"),
     ("Rest for 10 min", "Sleep for 10 min", 7, "steps[1]", "Nearest: 'Rest for 10 min'"),
     ("- Rest for 10 min", "- {wait: 10 min}", 7, "steps[1]", "no known kind"),
     ("- Rest for 10 min", "- {rest: 1 h, charge: 1C}", 7, "steps[1]", "charge and rest in one"),

@@ -330,6 +330,7 @@ class FlowWriter:
 
     def _wanted(self, at: Located, amount: Amount, key: str) -> Amount:
         self.names.want(at, amount.of, key)
+        self.names.check_direction(at, amount.of, amount.text, key)
         return amount
 
     def _condition(self, at: Located, text: str, in_a_row: str, key: str) -> Condition:

@@ -157,18 +157,26 @@ class Names:
             return asked
         if asked.label:
             self.want(at, asked.quantity, key)
-            step = self._labels[asked.label].step
-            goes = DIRECTIONS[step.verb] if isinstance(step, DriveStep) else 0
-            if asked.direction and goes not in (0, asked.direction):
-                raise self.context.fail(
-                    at,
-                    f"'{asked.text}' asks for the other direction than '{asked.label}' has.",
-                    "Name the step that is meant.",
-                    key,
-                )
+            self.check_direction(at, asked.quantity, asked.text, key)
         if asked.amount is not None:
             self.want(at, asked.amount.of, key)
         return asked
+
+    def check_direction(self, at: Located, of: str, text: str, key: str) -> None:
+        """Refuse a charge capacity of a step that discharges, and the other way round."""
+        named = text.lower().partition(" ")[0]
+        at_label = self._labels.get(of.rpartition(" ")[2])
+        if named not in ("charge", "discharge") or at_label is None:
+            return
+        step = at_label.step
+        goes = DIRECTIONS[step.verb] if isinstance(step, DriveStep) else 0
+        if goes not in (0, DIRECTIONS[named]):
+            raise self.context.fail(
+                at,
+                f"'{text}' asks for the other direction than '{of.rpartition(' ')[2]}' has.",
+                "Name the step that is meant.",
+                key,
+            )
 
     # jumps
 
