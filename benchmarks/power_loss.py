@@ -4,7 +4,10 @@
 An image of the disk is what was synced, and of what was written since each 512-byte sector either
 or not (then it is as it was before, zeros where nothing was). A file whose folder entry was not
 synced may be missing. Prints how many rows after the last sync were lost, and must print 0 synced
-rows lost and 0 wrong. Beside it, every prefix of the write calls (= every SIGKILL) is read.
+rows lost and 0 wrong. Each image is opened as a user does too, its older segments unread: that
+gives the same rows or, where they are damaged, says so (``refused``; segments of 8 kB fill several
+times between two syncs, those of 8 MB do not). Beside it, every prefix of the write calls (= every
+SIGKILL) is read.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchlab.errors import FileNotReadable
 from benchlab.platform import write_at
 from benchlab.store.journal import JournalWriter
 from benchlab.store.journal_frame import segment_path
 from benchlab.store.journal_read import read_journal
 from benchlab.store.journal_segments import SegmentFiles
+from benchlab.store.reader import open_run
 from benchmarks.kill_harness import HEAD, row
 
 SECTOR = 512
@@ -112,14 +117,26 @@ def lose(log: list[tuple[str, Any]], cut: int, chance: random.Random) -> tuple[I
     return image, rows["synced"], rows["handed"]
 
 
-def read(image: Image) -> list[float]:
-    """Return the row numbers that a reader finds, or raise where a row is wrong."""
+def read(image: Image, refused: list[str]) -> list[float]:
+    """Return the row numbers that a reader finds, or raise where a row is wrong.
+
+    What an opening without reading everything refuses is appended to `refused`.
+    """
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = Path(name) / "a.run"
+        folder.mkdir()
+        (folder / "lock").touch()
         (folder / "journal").mkdir()
         for index, data in image.items():
             segment_path(folder, index).write_bytes(data)
         rows = read_journal(folder).rows
+        try:
+            opened = open_run(folder)["unix_time_nanosecond"].tolist()
+        except FileNotReadable as error:
+            refused.append(error.what)
+        else:
+            if opened != rows["unix_time_nanosecond"].tolist():
+                raise AssertionError("a run opened unread gives other rows than its journal")
     found = [int(k) for k in rows["unix_time_nanosecond"] - 1]
     for values, k in zip(rows.tolist(), found, strict=True):
         if values != tuple(type(v)(w) for v, w in zip(values, row(k), strict=True)):
@@ -140,10 +157,12 @@ def main() -> int:
     facts = {"images": words.images, "synced_rows_lost": 0, "wrong": 0, "unsynced": 0, "kept": 0}
     with tempfile.TemporaryDirectory() as name:
         log = record(Path(name) / "a.run", words.rows, chance)
+    refused: list[str] = []
+    short: list[str] = []
     for _ in range(words.images):
         image, synced, handed = lose(log, chance.randrange(1, len(log) + 1), chance)
         try:
-            found = read(image)
+            found = read(image, refused)
         except AssertionError as error:
             print(error, file=sys.stderr)
             facts["wrong"] += 1
@@ -151,17 +170,26 @@ def main() -> int:
         facts["synced_rows_lost"] += len(set(range(synced)) - set(found))
         facts["unsynced"] += handed - synced
         facts["kept"] += len(found) - synced
+    facts["refused"] = sum("before its first" not in text for text in refused)
     image, handed = {}, 0
     facts["prefixes"] = facts["prefixes_short"] = 0
     for call in log:
         apply(image, call)
         handed = call[1] if call[0] == "rows" else handed
         if call[0] in ("write", "rows"):
-            found = read(image)
+            found = read(image, short)
             facts["prefixes"] += 1
             facts["prefixes_short"] += found != list(range(max(len(found), handed)))
+    facts["prefixes_refused"] = sum("before its first" not in text for text in short)
     print(json.dumps(facts))
-    return int(bool(facts["synced_rows_lost"] or facts["wrong"] or facts["prefixes_short"]))
+    return int(
+        bool(
+            facts["synced_rows_lost"]
+            or facts["wrong"]
+            or facts["prefixes_short"]
+            or facts["prefixes_refused"]
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def check_run(path: str | os.PathLike[str]) -> CheckReport:
 
 
 def _check(path: Path) -> CheckReport:
-    run = open_run(path, as_recorded=True)
+    run = open_run(path, as_recorded=True, verify=True)
     report = CheckReport(path, run.state, len(run), run.steps.rows)
     report.findings += _correction_findings(path)
     report.findings += _ending(run, report.notes)

@@ -29,6 +29,7 @@ __all__ = [
     "pack_frame",
     "pack_segment",
     "run_folder",
+    "segment_numbers",
     "segment_path",
     "unpack_segment",
 ]
@@ -47,7 +48,7 @@ _CRC = struct.Struct("<I")
 
 
 class FrameKind(IntEnum):
-    """What a frame holds; all but rows are JSON."""
+    """What a frame holds; all but rows and an index of the segment before are JSON."""
 
     OPEN = 1
     ROWS = 2
@@ -59,6 +60,7 @@ class FrameKind(IntEnum):
     GAP = 8
     INTENT = 9
     SPECTRUM = 10
+    INDEX = 11
 
 
 class Frame(NamedTuple):
@@ -86,6 +88,15 @@ def run_folder(path: Path) -> Path:
 def segment_path(folder: Path, index: int) -> Path:
     """Return where a segment of the run in `folder` is."""
     return folder / "journal" / f"{index:06d}.blj"
+
+
+def segment_numbers(folder: Path) -> list[int]:
+    """Return the indices of the segments that are there, in order."""
+    try:
+        names = [path.stem for path in (folder / "journal").glob("*.blj")]
+    except FileNotFoundError:  # it was closed in this moment
+        return []
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def pack_frame(kind: FrameKind, tag: bytes, number: int, row: int, payload: bytes) -> bytes:

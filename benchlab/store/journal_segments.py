@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchlab.platform import preallocate, start_writing, sync_data, sync_folder, write_at
-from benchlab.store.journal_frame import SEGMENT, pack_segment, segment_path
+from benchlab.store.journal_frame import HEADER, SEGMENT, pack_segment, segment_path
+from benchlab.store.journal_index import Noted
 from benchlab.store.sync_thread import keep, let_go
 
 __all__ = ["SEGMENT_BYTES", "SegmentFiles"]
@@ -56,8 +57,8 @@ class SegmentFiles:
     written_bytes : int
         Bytes of frames handed to the system.
     preamble : bytes
-        A frame that each segment begins with, beside those given; nothing at first. One that is
-        larger than half a segment is left out.
+        A frame that each segment begins with, beside those given and an index of the segment
+        before; nothing at first. One that is larger than half a segment is left out.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class SegmentFiles:
         self._segment: _Segment | None = None
         self._spare: _Segment | None = None
         self._next = first
+        self._noted: Noted | None = None
         self._kept: list[_Segment] = []
         self._to_sync: list[_Segment] = []
         self._unsynced: list[bytes] = []
@@ -111,7 +113,7 @@ class SegmentFiles:
         segment = self._segment
         need = len(frames[0])
         if segment is None or segment.size - segment.good < need:
-            segment = self._rotate(need, number)
+            segment = self._rotate(frames[0], number)
         room = segment.size - segment.good
         count = 0
         for frame in frames:
@@ -120,8 +122,11 @@ class SegmentFiles:
             room -= len(frame)
             count += 1
         data = b"".join(frames[:count])
+        place = segment.good
         self._write(segment, data)
         self.written_bytes += len(data)
+        if self._noted is not None:
+            self._noted.note(frames[:count], place)
         if self._durable:
             with self._guard:
                 self._unsynced += frames[:count]
@@ -221,9 +226,11 @@ class SegmentFiles:
             sync_folder(path.parent)
         return _Segment(index, file, size, reserved, str(path), os.fstat(file).st_ino)
 
-    def _rotate(self, need: int, number: int) -> _Segment:
-        preamble = self.preamble if 2 * len(self.preamble) <= self._size else b""
-        need += SEGMENT.size + len(preamble)
+    def _rotate(self, frame: bytes, number: int) -> _Segment:
+        preamble = self._noted.pack(self._run_id[:4], frame) if self._noted else b""
+        if 2 * (len(preamble) + len(self.preamble)) <= self._size:
+            preamble += self.preamble
+        need = SEGMENT.size + len(preamble) + len(frame)
         with self._making:
             segment = self._spare
             if segment is not None and segment.size < need:
@@ -235,6 +242,7 @@ class SegmentFiles:
             self._spare = segment
             self._write(segment, pack_segment(self._run_id, segment.index, number) + preamble)
             self._spare = None
+        self._noted = Noted(segment.index, HEADER.unpack_from(frame)[7])
         with self._guard:
             if self._segment is not None:
                 self._keep(self._segment)

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from benchlab.errors import FileMissing, FileNotReadable
-from benchlab.model.columns import EVENT_COLUMNS, ROW_COLUMNS, STEP_COLUMNS, records_table
+from benchlab.model.columns import ROW_COLUMNS
 from benchlab.model.run import ProtocolRecord, Run
+from benchlab.model.table import LazyTable
 from benchlab.platform import is_locked
 from benchlab.store.closed_read import open_closed
 from benchlab.store.corrections import corrected
 from benchlab.store.follow import Follower
 from benchlab.store.journal import JOURNAL_FORMAT, run_folder
 from benchlab.store.journal_damage import LOST_HEAD
-from benchlab.store.journal_read import has_journal, read_journal, without_record
-from benchlab.store.unfinished import unfinished_step
+from benchlab.store.journal_index import JournalIndex, read_index
+from benchlab.store.journal_read import JournalContent, has_journal, read_journal, without_record
+from benchlab.store.journal_rows import JournalRows
 
 __all__ = ["open_run"]
 
 
-def open_run(path: str | os.PathLike[str], *, as_recorded: bool = False) -> Run:
+def open_run(
+    path: str | os.PathLike[str], *, as_recorded: bool = False, verify: bool = False
+) -> Run:
     """Open ``NAME.h5``, or ``NAME.run/`` where that file is not there yet.
+
+    A journal's rows are read, and their checksums verified, when they are asked for.
 
     Parameters
     ----------
     as_recorded : bool
         Without the corrections kept beside it.
+    verify : bool
+        Read a journal through now; where it is damaged, the run has what is left.
 
     Raises
     ------
@@ -38,18 +45,18 @@ def open_run(path: str | os.PathLike[str], *, as_recorded: bool = False) -> Run:
         It is empty, truncated, or not a run of benchlab.
     """
     path = Path(path)
-    run = _open(path)
+    run = _open(path, verify=verify)
     return run if as_recorded else corrected(run, path)
 
 
-def _open(path: Path) -> Run:
+def _open(path: Path, *, verify: bool) -> Run:
     folder = path if path.suffix == ".run" else run_folder(path)
     closed = path.with_suffix(".h5") if path.suffix == ".run" else path
     if path.is_file() or (closed.is_file() and not folder.is_dir()):
         return open_closed(closed)
     if has_journal(folder):
         try:
-            run = _open_journal(folder)
+            run = _open_journal(folder, verify=verify)
         except (OSError, FileNotReadable):
             if not closed.is_file():
                 raise
@@ -64,9 +71,15 @@ def _open(path: Path) -> Run:
     )
 
 
-def _open_journal(folder: Path) -> Run:
+def _open_journal(folder: Path, *, verify: bool) -> Run:
     alive = is_locked(folder / "lock")
-    content = read_journal(folder)
+    index = read_index(folder)
+    if index.filled and verify and _damaged(read_journal(folder, take=lambda _: None)):
+        index = JournalIndex()
+    content = read_journal(folder, start=index.place)
+    if index.filled and (not content.head or content.head_lost):
+        index = JournalIndex()
+        content = read_journal(folder)
     if not content.head:
         raise without_record(folder, content)
     if content.head.get("format") != JOURNAL_FORMAT:
@@ -76,17 +89,16 @@ def _open_journal(folder: Path) -> Run:
             remedy=f"This benchlab reads {JOURNAL_FORMAT!r}.",
         )
     head = content.head
-    rows = content.rows
-    steps = [*content.steps, *unfinished_step(content)]
+    journal = JournalRows(folder, index, content, closed=partial(_closed, folder))
     protocol = head["protocol"]
     return Run(
         path=folder,
         state="running" if alive else "interrupted",
         column_names=ROW_COLUMNS,
-        row_count=len(rows),
-        load_column=lambda name: np.ascontiguousarray(rows[name]),
-        steps=records_table(STEP_COLUMNS, steps),
-        events=records_table(EVENT_COLUMNS, content.events),
+        row_count=content.row_count,
+        load_column=journal.column,
+        steps=LazyTable(journal.steps),
+        events=LazyTable(journal.events),
         cell=head["cell"],
         protocol=ProtocolRecord(
             name=protocol["name"],
@@ -106,6 +118,23 @@ def _open_journal(folder: Path) -> Run:
             + [LOST_HEAD] * content.head_lost,
             "missing_rows": content.missing_rows,
         },
-        load_part=lambda name, start, stop: np.ascontiguousarray(rows[name][start:stop]),
-        load_new=Follower(folder),
+        load_part=journal.part,
+        load_new=Follower(folder, content, index),
     )
+
+
+def _closed(folder: Path) -> Run:
+    """Open the closed file of a run that was opened while it went on."""
+    path = folder.with_suffix(".h5")
+    if not path.is_file():
+        raise FileMissing(
+            "the run's journal was moved or removed since it was opened, and there is no closed"
+            " file.",
+            where=str(folder),
+            remedy="Find out where it is now.",
+        )
+    return open_closed(path)
+
+
+def _damaged(content: JournalContent) -> bool:
+    return bool(content.damage or content.missing_rows or content.lost_frames)

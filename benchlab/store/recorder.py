@@ -19,7 +19,7 @@ from benchlab.errors import BenchError, StorageError
 from benchlab.platform import is_locked
 from benchlab.store.compact import Closed, close_run
 from benchlab.store.journal_frame import FrameKind
-from benchlab.store.journal_read import JournalTail
+from benchlab.store.journal_tail import JournalTail
 from benchlab.store.live import LiveFile
 
 __all__ = ["POLL_SECOND", "Recorder", "close_in_child", "main"]

@@ -24,7 +24,8 @@ from benchlab.store.journal_frame import (
     pack_segment,
     segment_path,
 )
-from benchlab.store.journal_read import JournalTail, read_journal
+from benchlab.store.journal_read import read_journal
+from benchlab.store.journal_tail import JournalTail
 
 HEAD = {
     "cell": {"type": "x"},

@@ -51,7 +51,7 @@ def times(content):
 def without_open(part):
     """Return a segment whose first page is lost: its header, and each description in it."""
     place = SEGMENT.size
-    while HEADER.unpack_from(part, place)[1] == FrameKind.OPEN:
+    while HEADER.unpack_from(part, place)[1] in (FrameKind.OPEN, FrameKind.INDEX):
         place += HEADER.size + HEADER.unpack_from(part, place)[4]
     return bytes(place) + part[place:]
 
