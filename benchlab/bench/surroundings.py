@@ -1,4 +1,4 @@
-"""What the bench asks of the things around a cell: sensors that see it, a chamber that holds it.
+"""What the bench asks of the things around a cell: what sees it, holds it, or cuts it off.
 
 A module of a driver says which role it has by the functions it offers: ``connect(resource, clock)``
 and, beside the simulated cell of another instrument, ``simulate_beside(clock, twin)``.
@@ -17,6 +17,10 @@ __all__ = [
     "Chamber",
     "ChamberCapabilities",
     "ChamberState",
+    "Contact",
+    "Relay",
+    "RelayCapabilities",
+    "RelayState",
     "Sensed",
     "Sensor",
     "SensorCapabilities",
@@ -166,3 +170,103 @@ class Chamber(Protocol):
 
     def close(self) -> None:
         """Release the line; never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelayCapabilities:
+    """What is true of a relay board.
+
+    Attributes
+    ----------
+    relays, inputs : int
+        How many; both are counted from 1.
+    longest_second : float
+        How long a relay may be told to stay closed without hearing from the host again.
+    safe_state : str
+        What `Relay.safe` brings about, in one sentence.
+    """
+
+    relays: int
+    inputs: int
+    longest_second: float
+    fastest_period_second: float
+    safe_state: str
+    host_dies: str
+
+
+class RelayState(NamedTuple):
+    """What a relay board says of itself.
+
+    Attributes
+    ----------
+    time : float
+        Clock seconds at the middle of the query.
+    closed : tuple of bool
+        Each relay, as the board drives its coil: a welded contact does not show here.
+    inputs : tuple of bool
+        Whether each digital input carries current. An emergency stop belongs on a normally closed
+        contact, so that False means pressed, and so does a wire that broke.
+    """
+
+    time: float
+    closed: tuple[bool, ...]
+    inputs: tuple[bool, ...]
+
+
+class Relay(Protocol):
+    """A board of relays and digital inputs: cuts a cell off, watches an emergency stop."""
+
+    capabilities: RelayCapabilities
+
+    def open(self) -> Identity:
+        """Connect and identify; nothing is switched.
+
+        Raises
+        ------
+        benchlab.errors.LinkError, benchlab.errors.IdentityError
+        benchlab.errors.InstrumentRefused
+            Its inputs switch its relays without the host.
+        """
+
+    def set(self, channel: int, closed: bool, *, at_most_second: float | None = None) -> None:
+        """Close or open a relay, and read back that the board did.
+
+        Parameters
+        ----------
+        channel : int
+            From 1.
+        at_most_second : float, optional
+            The board opens the relay by itself after this time, even if the host died; close it
+            again before then to keep it.
+
+        Raises
+        ------
+        benchlab.errors.InstrumentRefused, benchlab.errors.Unsupported, benchlab.errors.LinkError
+        """
+
+    def read(self) -> RelayState:
+        """Read every relay and every input.
+
+        Raises
+        ------
+        benchlab.errors.LinkError
+        """
+
+    def recover(self) -> None:
+        """Trust the line again after a failure: open it anew, the same board."""
+
+    def safe(self) -> tuple[bool, str]:
+        """Open every relay; say whether that is proven, and how. Never raises."""
+
+    def close(self) -> None:
+        """Release the line; never raises."""
+
+
+class Contact(Protocol):
+    """A simulated cell whose leads a relay can break."""
+
+    def take_cell_away(self) -> None:
+        """Break the contact at this instant of the clock."""
+
+    def put_cell_back(self) -> None:
+        """Mend the contact at this instant of the clock."""

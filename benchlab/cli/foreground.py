@@ -108,7 +108,7 @@ def run_foreground(
                     clock,
                     recording.journal,
                     seen,
-                    watch=_looking_after(guardian, watch, note),
+                    watch=_looking_after(guardian, recording, watch, note),
                     edges=truth,
                     surroundings=surroundings,
                     operator=operator,
@@ -202,14 +202,16 @@ def _told(
 
 
 def _looking_after(
-    guardian: Guardian | None, watch: Callable[[Progress], None], note: Callable[[str], None]
+    guardian: Guardian | None,
+    recording: Recording,
+    watch: Callable[[Progress], None],
+    note: Callable[[str], None],
 ) -> Callable[[Progress], None]:
-    """Have the guardian looked after each time that somebody is told of the progress."""
-    if guardian is None:
-        return watch
+    """Have guardian and recorder looked after each time that somebody is told of the progress."""
 
     def look(progress: Progress) -> None:
-        if guardian.revive():
+        recording.look()
+        if guardian is not None and guardian.revive():
             note("the guardian of the output had been ended; another was started")
         watch(progress)
 

@@ -43,6 +43,7 @@ class Recording:
         self._path = path
         self._folder = run_folder(path)
         self._fast = fast
+        self._note = note
         self._recorder: Recorder | None = None
         self.journal = JournalWriter(self._folder, durable=not fast, reserve=reserve, tell=note)
         try:
@@ -55,6 +56,13 @@ class Recording:
 
     def __enter__(self) -> Recording:
         return self
+
+    def look(self) -> None:
+        """Start the recorder again if it died; called now and then from the run's own thread."""
+        said = self._recorder.revive() if self._recorder is not None else ""
+        if said:
+            self._note(said)
+            self.journal.note(said, kind="recorder")
 
     def close(self) -> Closed:
         """Make the closed file, in a child process on the real clock."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import uuid
 from collections.abc import Callable, Mapping
@@ -76,6 +75,7 @@ class JournalWriter:
         self._tell = tell
         self._rows = bytearray()
         self._last_row = b""
+        self._last_event = (0.0, 0)
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._number = 0
@@ -148,11 +148,16 @@ class JournalWriter:
 
     def event(self, content: Mapping[str, Any]) -> None:
         """Append an event."""
+        self._told_at(content)
         self._frame(FrameKind.EVENT, content)
 
     def gather(self, **content: Any) -> None:
         """Gather an event, or a gap: a stretch of time without rows; the next flush hands it on."""
+        self._told_at(content)
         self._add(FrameKind.GAP if content["kind"] == "gap" else FrameKind.EVENT, content)
+
+    def _told_at(self, event: Mapping[str, Any]) -> None:
+        self._last_event = event["test_time_second"], event["unix_time_nanosecond"]
 
     def state(self, content: Mapping[str, Any]) -> None:
         """Append counters, last reading and place in the program, and flush."""
@@ -306,14 +311,17 @@ class JournalWriter:
         reason = error.strerror if error is not None else ""
         text = f"the disk took nothing for {seconds:.1f} s ({reason}); rows waited in memory and"
         self._tell(f"{text} are written now; none was lost")
-        self._note(f"{text} none was lost")
+        self.note(f"{text} none was lost")
 
-    def _note(self, text: str) -> None:
-        time, unix = ROW.unpack(self._last_row)[:2] if self._last_row else (math.nan, 0)
+    def note(self, text: str, *, kind: str = "storage") -> None:
+        """Gather an event of the recording itself, at the time of the newest row or event."""
+        last = self._rows[-ROW.size :] or self._last_row
+        row = ROW.unpack(last)[:2] if last else (0.0, 0)
+        time, unix = max(row, self._last_event)
         self.gather(
             test_time_second=time,
             unix_time_nanosecond=unix,
-            kind="storage",
+            kind=kind,
             actor="bench",
             text=text,
         )
@@ -334,7 +342,7 @@ class JournalWriter:
         except OSError as error:
             raise self._failure(error, "the removed folder could not be written again") from error
         lost = f" but its first {oldest} segments" if oldest else ""
-        self._note(f"the removed folder was written again, everything{lost}, from open files")
+        self.note(f"the removed folder was written again, everything{lost}, from open files")
 
     def _make_folder(self) -> None:
         try:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchlab import errors
 from benchlab.errors import BenchError, StorageError
-from benchlab.platform import is_locked
+from benchlab.platform import boottime, is_locked
 from benchlab.store.compact import Closed, close_run
 from benchlab.store.journal_frame import FrameKind
 from benchlab.store.journal_tail import JournalTail
@@ -26,22 +26,74 @@ __all__ = ["POLL_SECOND", "Recorder", "close_in_child", "main"]
 
 POLL_SECOND = 1.0
 RELEASE_SECOND = 60.0
+PAUSE_SECOND = 1.0
+"""Before a recorder that died is started again; twice as long after each further death."""
+DEATHS = 5
+"""So many in a row and it is left dead: something kills it, or it cannot work here."""
+STEADY_SECOND = 600.0
+"""A recorder that lived so long did not die of its start."""
 NO_LIVE = "--no-live"
 
 
 class Recorder:
-    """The parent's side: starts the child, and at the end waits for the closed file."""
+    """The parent's side: starts the child, and at the end waits for the closed file.
+
+    Raises
+    ------
+    OSError
+        The child cannot be started.
+    """
 
     def __init__(self, folder: Path, path: Path) -> None:
         self._folder = folder
         self._path = path
+        self._deaths = 0
+        self._due: float | None = None
+        self._child = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._began = boottime()
         # a group of its own: Ctrl-C in the terminal is for the parent to answer
-        self._child = subprocess.Popen(
-            _words(folder, path),
+        return subprocess.Popen(
+            _words(self._folder, self._path),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
+
+    def revive(self) -> str:
+        """Start the child again if it died and its pause is over; return what was done, if any.
+
+        It finds what it missed in the journal. To be called while the run goes on; it returns at
+        once.
+        """
+        if self._due is None:
+            if self._child.poll() is None:
+                return ""
+            self._child.communicate()
+            return self._died()
+        if boottime() < self._due:
+            return ""
+        code = self._child.returncode
+        try:
+            self._child = self._start()
+        except OSError:
+            return self._died()
+        self._due = None
+        how = f"ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        return f"the recorder {how} and was started again; no row was lost"
+
+    def _died(self) -> str:
+        now = boottime()
+        self._deaths = 1 if now - self._began > STEADY_SECOND else self._deaths + 1
+        if self._deaths > DEATHS:
+            self._due = float("inf")
+            return (
+                f"the recorder ended {self._deaths} times in a row and is left so: there is no live"
+                " view of this run from here on; no row was lost"
+            )
+        self._due = now + PAUSE_SECOND * 2.0 ** (self._deaths - 1)
+        return ""
 
     def finish(self) -> Closed:
         """Return what the closed file holds; the journal has its closing record and is released.
@@ -51,15 +103,17 @@ class Recorder:
         benchlab.errors.BenchError
             The file could not be closed; the journal stays, complete.
         """
-        told, _ = self._child.communicate()
-        closed = _result(told)
-        if closed is not None:
-            return closed
+        if self._due is None:
+            told, _ = self._child.communicate()
+            closed = _result(told)
+            if closed is not None:
+                return closed
         return close_in_child(self._folder, self._path)
 
     def leave(self) -> None:
         """Let the child go where the run could not be completed: it finds no end and leaves."""
-        self._child.communicate()
+        if self._due is None:
+            self._child.communicate()
 
 
 def close_in_child(folder: Path, path: Path) -> Closed:

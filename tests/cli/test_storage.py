@@ -1,5 +1,6 @@
 """Whole runs on disks that fill, and recorders that die, over a real socket and clock."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 
 import h5py
+import numpy as np
 import pytest
 
 import benchlab as api
@@ -86,6 +88,14 @@ def is_on(port):
         return line.makefile("rb").readline().strip() == b"1"
 
 
+def live_rows(path):
+    try:
+        with h5py.File(path, "r", swmr=True, locking=False) as file:
+            return int(file["state"]["rows"][0])
+    except (OSError, KeyError):
+        return -1
+
+
 def recorder_of(run):
     """Return the process id of a run's recorder."""
     for name in os.listdir("/proc"):
@@ -128,7 +138,7 @@ def test_a_disk_without_the_reserve_starts_nothing(go, small_disk):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="children are found in /proc")
-def test_a_killed_recorder_disturbs_no_run_and_ctrl_c_for_the_whole_group_closes_it(go, tmp_path):
+def test_a_killed_recorder_is_replaced_and_ctrl_c_for_the_whole_group_closes_it(go, tmp_path):
     run, out, port = go(tmp_path)
     wait_for_rows(out, 20, run)
     live = run_folder(out) / "live.h5"
@@ -136,15 +146,32 @@ def test_a_killed_recorder_disturbs_no_run_and_ctrl_c_for_the_whole_group_closes
         if live.exists():
             break
         pause()
-    os.kill(recorder_of(run), signal.SIGKILL)
+    killed = recorder_of(run)
+    os.kill(killed, signal.SIGKILL)
     seen = len(api.open(out))
     wait_for_rows(out, seen + 15, run)
+    other = killed
+    for _ in range(400):
+        with contextlib.suppress(AssertionError):
+            other = recorder_of(run)
+        if other != killed and live_rows(live) > seen:
+            break
+        pause()
+    assert other != killed, "no recorder was started again"
+    assert live_rows(live) > seen
     os.killpg(run.pid, signal.SIGINT)
     _, stderr = run.communicate(timeout=60)
     assert run.returncode == 31, stderr
     assert not is_on(port)
-    assert len(api.open(out)) >= seen + 15
-    assert api.open(out).state == "closed"
+    closed = api.open(out)
+    assert closed.state == "closed"
+    assert len(closed) >= seen + 15
+    assert closed["step_count"].min() == 1
+    # each 0.1 s has its row, from the first to the last
+    assert np.diff(closed["test_time_second"]).max() < 0.35
+    told = [e["text"] for e in closed.events.records() if e["kind"] == "recorder"]
+    assert len(told) == 1
+    assert "signal 9" in told[0]
     assert not run_folder(out).exists()
 
 

@@ -179,3 +179,15 @@ def test_what_stands_around_a_cell_is_served_alone(served, name, request_bytes, 
     ready, _ = served(name, "--cell", "lfp_graphite_26650")
     with connect(ready) as line:
         assert ask(line, request_bytes) == answer
+
+
+def test_frames_without_lines_are_served_too(served):
+    ready, _ = served("waveshare_relay")
+    request = bytes.fromhex("0007 0000 0006 01 03 8000 0001")
+    with connect(ready) as line:
+        for byte in request:
+            line.sendall(bytes([byte]))
+        received = b""
+        while len(received) < 11:
+            received += line.recv(4096)
+        assert received == bytes.fromhex("0007 0000 0005 01 03 02 00c8")

@@ -16,7 +16,7 @@ import benchlab
 from benchlab.errors import StorageError
 from benchlab.store.journal import JournalWriter, run_folder
 from benchlab.store.journal_read import read_journal
-from benchlab.store.recorder import Recorder, close_in_child
+from benchlab.store.recorder import DEATHS, Recorder, close_in_child
 from benchlab.store.recover import recover_run
 
 STEP = {"label": "", "step_type": "CC_CHG", "cycle_kind": "cycle", "current_ampere": 1.0}
@@ -105,6 +105,43 @@ def test_a_killed_recorder_disturbs_nothing(begun):
     right(benchlab.open(path), 200)
 
 
+def test_a_killed_recorder_is_started_again_and_finds_what_it_missed(begun):
+    path, writer, recorder = begun
+    live = run_folder(path) / "live.h5"
+    until(lambda: live_rows(live) == 100, "the recorder at work")
+    assert recorder.revive() == ""
+    for first in (100, 200):
+        killed = recorder._child
+        killed.send_signal(signal.SIGKILL)
+        killed.wait(10)
+        assert add(writer, first, first + 100)
+        assert recorder.revive() == ""
+        said = []
+        until(lambda said=said: said.append(recorder.revive()) or said[-1], "another recorder")
+        assert len(said) > 10, "it was started again in a tight loop"
+        assert "signal 9" in said[-1]
+        assert recorder._child.pid != killed.pid
+        until(lambda count=first + 100: live_rows(live) == count, "all rows in the live view")
+    assert finish(writer, recorder).rows == 300
+    right(benchlab.open(path), 300)
+
+
+def test_a_recorder_that_keeps_dying_is_left_and_the_run_goes_on(begun, monkeypatch):
+    path, writer, recorder = begun
+    monkeypatch.setattr("benchlab.store.recorder.PAUSE_SECOND", 0.0)
+    said = [""]
+    while "left so" not in said[-1] and len(said) < 20:
+        recorder._child.kill()
+        recorder._child.wait(10)
+        said.append(recorder.revive() or recorder.revive())
+        assert said[-1]
+    assert len(said) - 2 == DEATHS
+    assert recorder.revive() == ""
+    add(writer, 100, 200)
+    assert finish(writer, recorder).rows == 200
+    right(benchlab.open(path), 200)
+
+
 @pytest.mark.parametrize("mode", ["w", "r+"])
 def test_another_program_that_writes_into_the_live_view_spoils_only_that(begun, mode):
     path, writer, recorder = begun
@@ -159,11 +196,16 @@ def test_a_folder_removed_under_a_run_is_written_again(tmp_path):
     until(noticed, "an error that says so")
     assert "removed by another program" in str(caught[0])
     assert caught[0].remedy
+    # what the bench does about it comes first, and later than the last row
+    failed = {"test_time_second": 199.5, "unix_time_nanosecond": 200, "kind": "failed"}
+    writer.event(failed | {"actor": "bench", "text": "the run is ended"})
     add(writer, 200, 210)
     writer.end(END)
     writer.close()
-    content = read_journal(run_folder(path))
-    assert content.events[0]["kind"] == "storage"
+    events = read_journal(run_folder(path)).events
+    assert [event["kind"] for event in events] == ["failed", "storage"]
+    times = [event["test_time_second"] for event in events]
+    assert times == sorted(times)
     close_in_child(run_folder(path), path)
     right(benchlab.open(path), 210)
 

@@ -17,10 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _record(name: str, can: Any) -> dict[str, Any]:
+    from benchlab.bench import surroundings
     from benchlab.bench.roles import Capabilities
-    from benchlab.bench.surroundings import ChamberCapabilities, SensorCapabilities
 
-    roles = {Capabilities: "source", ChamberCapabilities: "chamber", SensorCapabilities: "sensor"}
+    roles = {
+        Capabilities: "source",
+        surroundings.ChamberCapabilities: "chamber",
+        surroundings.RelayCapabilities: "relay",
+        surroundings.SensorCapabilities: "sensor",
+    }
     record = {"name": name, "role": roles[type(can)], **asdict(can)}
     if "modes" in record:
         record["modes"] = sorted(mode.value for mode in can.modes)
@@ -35,6 +40,8 @@ def _range(item: dict[str, Any]) -> str:
     period = f"every {item['fastest_period_second']:g} s"
     if item["role"] == "sensor":
         return "\n".join([*item["channels"], item["accuracy"], period])
+    if item["role"] == "relay":
+        return f"{item['relays']} relays, {item['inputs']} inputs\n{period}"
     if item["role"] == "chamber":
         return "{:g} to {:g} degC".format(*item["temperature_celsius"]) + f"\n{period}"
     voltage = "{:g} to {:g} V".format(*item["voltage_volt"])
@@ -44,7 +51,7 @@ def _range(item: dict[str, Any]) -> str:
 
 def _off(item: dict[str, Any]) -> str:
     """Return what off or safe means; a sensor changes nothing."""
-    if item["role"] == "chamber":
+    if item["role"] in ("chamber", "relay"):
         return str(item["safe_state"])
     if item["role"] == "sensor":
         return ""

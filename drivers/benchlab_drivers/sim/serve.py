@@ -27,7 +27,11 @@ LONGEST_LINE = 1 << 20
 
 
 class Exchanger(Protocol):
-    """A simulated instrument as the server needs it."""
+    """A simulated instrument as the server needs it; requests are lines.
+
+    One with other requests has a method ``request_length(pending)``: the length of the first, or 0
+    while it is incomplete.
+    """
 
     def exchange(self, request: bytes) -> bytes:
         """Carry out whole lines and return the reply bytes."""
@@ -91,6 +95,7 @@ def _accept(listener: socket.socket, instrument: Exchanger) -> None:
 
 def _converse(connection: socket.socket, instrument: Exchanger, lock: threading.Lock) -> None:
     pending = b""
+    measure = getattr(instrument, "request_length", _line_length)
     with connection:
         while True:
             try:
@@ -100,10 +105,10 @@ def _converse(connection: socket.socket, instrument: Exchanger, lock: threading.
             if not received:
                 return
             pending += received
-            while b"\n" in pending:
-                line, pending = pending.split(b"\n", 1)
+            while (length := measure(pending)) > 0:
+                request, pending = pending[:length], pending[length:]
                 with lock:
-                    reply = instrument.exchange(line + b"\n")
+                    reply = instrument.exchange(request)
                 if reply:
                     try:
                         connection.sendall(reply)
@@ -111,3 +116,8 @@ def _converse(connection: socket.socket, instrument: Exchanger, lock: threading.
                         return
             if len(pending) > LONGEST_LINE:
                 return
+
+
+def _line_length(pending: bytes) -> int:
+    """Return the length of the first request, or 0 while it is incomplete."""
+    return pending.find(b"\n") + 1
