@@ -134,6 +134,16 @@ class SimulatedRp7900(ScpiInstrument):
         self.cell.advance(self._now)
         return self.cell.truth()
 
+    def surface_temperature_celsius(self) -> float:
+        """Return the temperature of the cell's surface at this instant of the clock."""
+        self._run_to(max(self._clock.now, self._now))
+        return self.cell.surface_celsius(self._now)
+
+    def set_ambient_celsius(self, celsius: float) -> None:
+        """Let the air around the cell have this temperature from this instant of the clock on."""
+        self._run_to(max(self._clock.now, self._now))
+        self.cell.set_ambient_celsius(self._now, celsius)
+
     def no_error(self) -> str:
         """Write an empty queue as the instrument does."""
         return '+0,"No error"'
