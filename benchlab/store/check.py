@@ -19,6 +19,7 @@ from benchlab.model.table import Table
 from benchlab.store.check_rows import COUNTERS, Places, RowScan, scan_rows
 from benchlab.store.check_steps import charge_findings, charge_table, step_findings
 from benchlab.store.closed import run_digest
+from benchlab.store.closed_read import document_state
 from benchlab.store.corrections import read_corrections
 from benchlab.store.finding import Finding
 from benchlab.store.reader import open_run
@@ -91,7 +92,7 @@ def _check(path: Path) -> CheckReport:
     report = CheckReport(path, run.state, len(run), run.steps.rows)
     report.findings += _correction_findings(path)
     report.findings += _ending(run, report.notes)
-    report.findings += _protocol_findings(run, report.notes)
+    report.findings += _document_findings(run, report.notes)
     lacking = list(_missing_columns(run))
     report.findings += lacking
     if lacking:
@@ -144,7 +145,7 @@ def _correction_findings(path: Path) -> Iterator[Finding]:
     try:
         records, problems = read_corrections(path)
         if records:
-            open_run(path)
+            open_run(path, verify=True)
     except FileNotReadable as error:
         problems = [error.what]
     for text in problems:
@@ -179,13 +180,19 @@ def _ending(run: Run, notes: list[str]) -> Iterator[Finding]:
         yield Finding("output", "the output could not be proven off when the run ended")
 
 
-def _protocol_findings(run: Run, notes: list[str]) -> Iterator[Finding]:
+def _document_findings(run: Run, notes: list[str]) -> Iterator[Finding]:
     told, text = run.protocol.sha256, run.protocol.text
     if told and hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() != told:
         yield Finding("protocol", "the text of the protocol is not the one its SHA-256 was made of")
-    notes.append(
-        "not covered by a checksum: the documents cell, instrument, meta and protocol_steps"
-    )
+    if run.state != "closed":
+        return
+    changed, without = document_state(run.path)
+    for name in changed:
+        if name != "protocol_text" or not told:
+            yield Finding("document", f"the document {name} is not what its SHA-256 was made of")
+    without = [name for name in without if name != "protocol_text" or not told]
+    if without:
+        notes.append(f"not covered by a checksum: the documents {', '.join(without)}")
 
 
 def _row_findings(scan: RowScan, notes: list[str]) -> Iterator[Finding]:

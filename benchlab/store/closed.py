@@ -21,7 +21,14 @@ from benchlab.model.table import Table
 from benchlab.platform import sync_folder
 from benchlab.store.overview import OverviewBuilder
 
-__all__ = ["CHUNK_ROWS", "FORMAT", "ClosedFileWriter", "run_digest", "write_closed"]
+__all__ = [
+    "CHUNK_ROWS",
+    "FORMAT",
+    "ClosedFileWriter",
+    "document_sha256",
+    "run_digest",
+    "write_closed",
+]
 
 FORMAT = "benchlab-run/1"
 CHUNK_ROWS = 65_536
@@ -44,6 +51,11 @@ def table_digest(table: Mapping[str, npt.NDArray[Any]]) -> str:
             data = _hash_text(values) if values.dtype == object else values.tobytes()
             total.update(name.encode() + b"\0" + hashlib.sha256(data).digest())
     return total.hexdigest()
+
+
+def document_sha256(data: bytes) -> str:
+    """Return the checksum of a document as it is stored."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def run_digest(columns: Mapping[str, bytes], steps: Table, events: Table) -> str:
@@ -144,12 +156,17 @@ class ClosedFileWriter:
                 for name, values in table.items():
                     _describe(group.create_dataset(name, data=_stored(values)), name)
             self._write_overview()
+            texts = {
+                "cell": json.dumps(dict(cell)),
+                "instrument": json.dumps(dict(instrument)),
+                "protocol_text": protocol.text,
+                "protocol_steps": json.dumps([dict(step) for step in protocol.steps]),
+                "meta": json.dumps(dict(meta)),
+            }
             documents = file.create_group("documents")
-            documents["cell"] = json.dumps(dict(cell))
-            documents["instrument"] = json.dumps(dict(instrument))
-            documents["protocol_text"] = protocol.text
-            documents["protocol_steps"] = json.dumps([dict(step) for step in protocol.steps])
-            documents["meta"] = json.dumps(dict(meta))
+            for name, text in texts.items():
+                documents[name] = text
+                documents[name].attrs["sha256"] = document_sha256(documents[name][()])
             file.attrs["format"] = FORMAT
             file.attrs["rows"] = self._rows
             file.attrs["digest"] = digest

@@ -17,20 +17,25 @@ from benchlab.errors import FileNotReadable
 from benchlab.model.columns import EVENT_COLUMNS, ROW_COLUMNS, STEP_COLUMNS
 from benchlab.model.run import ProtocolRecord, Run
 from benchlab.model.table import LazyTable, Table
-from benchlab.store.closed import FORMAT
+from benchlab.store.closed import FORMAT, document_sha256
 
-__all__ = ["open_closed"]
+__all__ = ["document_state", "open_closed"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
-def open_closed(path: Path) -> Run:
+def open_closed(path: Path, *, as_found: bool = False) -> Run:
     """Open a closed file.
+
+    Parameters
+    ----------
+    as_found : bool
+        Take its documents (cell, instrument, protocol, meta) as they are, whatever their checksums.
 
     Raises
     ------
     benchlab.errors.FileNotReadable
-        It is empty, truncated, of another program or of a newer format.
+        It is empty, truncated, changed, of another program or of a newer format.
     """
     with open(path, "rb") as raw:
         head = raw.read(8)
@@ -54,6 +59,15 @@ def open_closed(path: Path) -> Run:
                     where=str(path),
                     remedy="It may be of a newer benchlab, or of another program.",
                 )
+            changed = [] if as_found else _changed(file)[0]
+            if changed:
+                raise FileNotReadable(
+                    f"the file is damaged, or was changed after it was closed: its"
+                    f" {', '.join(changed)} is not what the checksum was made of.",
+                    where=str(path),
+                    remedy="Take it from a backup; what is known better now belongs beside the"
+                    " file: benchlab correct.",
+                )
             return _closed_run(path, file)
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise FileNotReadable(
@@ -61,6 +75,28 @@ def open_closed(path: Path) -> Run:
             where=str(path),
             remedy="Take it from its source or a backup once more.",
         ) from error
+
+
+def document_state(path: Path) -> tuple[list[str], list[str]]:
+    """Return the documents that their checksum does not fit, and those that have none.
+
+    Raises
+    ------
+    benchlab.errors.FileNotReadable
+    """
+    with _reading(path, "the documents") as file:
+        return _changed(file)
+
+
+def _changed(file: Any) -> tuple[list[str], list[str]]:
+    changed, without = [], []
+    for name, item in file.get("documents", {}).items():
+        told = item.attrs.get("sha256")
+        if told is None:
+            without.append(name)
+        elif told != document_sha256(item[()]):
+            changed.append(name)
+    return changed, without
 
 
 def _closed_run(path: Path, file: Any) -> Run:

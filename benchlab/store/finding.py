@@ -18,7 +18,7 @@ class Finding:
         ``digest``, ``unreadable``, ``time``, ``doubled rows``, ``missing rows``,
         ``missing columns``, ``step rows``, ``gap``, ``charge``, ``energy``, ``counter``,
         ``unfinished step``, ``limits``, ``interrupted``, ``journal``, ``journal tail``,
-        ``output``, ``protocol`` or ``corrections``.
+        ``output``, ``protocol``, ``document`` or ``corrections``.
     step, row : int or None
         The first place.
     """

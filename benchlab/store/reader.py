@@ -35,7 +35,8 @@ def open_run(
     as_recorded : bool
         Without the corrections kept beside it.
     verify : bool
-        Read a journal through now; where it is damaged, the run has what is left.
+        Read a journal through now; where it is damaged, the run has what is left. Take the
+        documents of a closed file as they are, for `benchlab check` to judge.
 
     Raises
     ------
@@ -53,7 +54,7 @@ def _open(path: Path, *, verify: bool) -> Run:
     folder = path if path.suffix == ".run" else run_folder(path)
     closed = path.with_suffix(".h5") if path.suffix == ".run" else path
     if path.is_file() or (closed.is_file() and not folder.is_dir()):
-        return open_closed(closed)
+        return open_closed(closed, as_found=verify)
     if has_journal(folder):
         try:
             run = _open_journal(folder, verify=verify)
@@ -61,7 +62,7 @@ def _open(path: Path, *, verify: bool) -> Run:
             if not closed.is_file():
                 raise
         # where it was closed in this moment, the journal was on its way out
-        return open_closed(closed) if closed.is_file() else run
+        return open_closed(closed, as_found=verify) if closed.is_file() else run
     if path.is_dir():
         raise FileMissing(
             "this is a folder, not a run.", where=str(path), remedy="Name a file in it."

@@ -7,8 +7,11 @@ import h5py
 import numpy as np
 import pytest
 
+import benchlab
 from benchlab.cli.main import main
+from benchlab.errors import FileNotReadable
 from benchlab.store.check import check_run
+from benchlab.store.closed import write_closed
 
 GOLDEN = Path(__file__).parents[2] / "sample_data" / "golden" / "benchlab-run-1.h5"
 
@@ -79,8 +82,52 @@ def test_a_value_that_is_no_number(file, name, value, words):
 
 def test_a_changed_text_of_the_protocol(file, capsys):
     assert main(["check", str(file)]) == 0
-    assert "not covered by a checksum" in capsys.readouterr().out
+    assert "not covered" in capsys.readouterr().out
     with h5py.File(file, "r+") as opened:
         text = opened["documents/protocol_text"][()].decode()
         opened["documents/protocol_text"][()] = text.replace("1", "2", 1)
     assert {finding.kind for finding in check_run(file).findings} == {"protocol"}
+
+
+@pytest.fixture
+def summed(tmp_path, file):
+    """The golden file as it would be written now: with a checksum of each document."""
+    run = benchlab.open(file)
+    write_closed(
+        tmp_path / "new.h5",
+        rows=run.rows(),
+        steps=run.steps,
+        events=run.events,
+        cell=run.cell,
+        protocol=run.protocol,
+        instrument=run.instrument,
+        meta=run.meta,
+    )
+    return tmp_path / "new.h5"
+
+
+@pytest.mark.parametrize("name", ["cell", "instrument", "meta", "protocol_steps", "protocol_text"])
+def test_a_changed_document_is_refused_and_found(summed, name, capsys):
+    assert main(["check", str(summed)]) == 0
+    assert "not covered" not in capsys.readouterr().out
+    with h5py.File(summed, "r+") as opened:
+        text = opened["documents"][name][()].decode()
+        assert "1" in text
+        opened["documents"][name][()] = text.replace("1", "2", 1)
+    with pytest.raises(FileNotReadable, match=rf"its {name} is not") as caught:
+        benchlab.open(summed)
+    assert caught.value.remedy
+    kind = "protocol" if name == "protocol_text" else "document"
+    found = check_run(summed).findings
+    assert [finding.kind for finding in found] == [kind]
+    assert name in found[0].text or kind == "protocol"
+    assert main(["check", str(summed)]) == 16
+
+
+def test_a_document_that_lost_its_checksum_is_named_and_one_added_disturbs_nobody(summed, capsys):
+    with h5py.File(summed, "r+") as opened:
+        del opened["documents/cell"].attrs["sha256"]
+        opened["documents/later"] = "of a later version"
+    assert benchlab.open(summed).cell
+    assert main(["check", str(summed)]) == 0
+    assert "not covered by a checksum: the documents cell, later" in capsys.readouterr().out
