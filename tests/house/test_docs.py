@@ -33,6 +33,27 @@ def test_each_known_sentence_is_documented():
     assert [form for form in FORMS if f"`{form}`" not in text] == []
 
 
+def steps_of_tables(text):
+    """Return each mapping in backticks that stands in a table, with its dots filled in."""
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    cells = [row.split(" | ")[0] for row in rows]
+    found = [item for cell in cells for item in re.findall(r"`(\{.*?\})`(?:[,;]|$|\s)", cell)]
+    return [item.replace("[...]", "[Rest for 1 min]").replace("if: ...", IF) for item in found]
+
+
+IF = "if: discharge capacity of dis below 80 % of reference"
+PROFILE = "test_time_second,current_ampere\n0,0.1\n10,0\n"
+
+
+def test_each_step_and_action_of_the_tables_is_taken():
+    text = (ROOT / "docs/protocols.md").read_text(encoding="utf-8")
+    steps = steps_of_tables(text)
+    assert len(steps) >= 28
+    files = {"drive.csv": PROFILE, "check.yaml": "name: c\nsteps: [Rest for 1 min]\n"}
+    for step in steps:
+        parse_protocol(f"name: t\nsteps:\n  - {step}\n", "docs", load=files.__getitem__)
+
+
 def test_each_cell_type_is_documented():
     text = (ROOT / "docs/cells.md").read_text(encoding="utf-8")
     assert [name for name in cell_types() if name not in text] == []
