@@ -128,6 +128,12 @@ class Result(_Labelled):
 
     result: dict[Label, str]
 
+    @model_validator(mode="after")
+    def _something(self) -> Result:
+        if not self.result:
+            raise ValueError("found no formula, expected {CE: strip / plate}")
+        return self
+
 
 Action = Arm | SetC | Keep | Zero | If | EndRun | Result
 ACTIONS: dict[str, type[Action]] = {
