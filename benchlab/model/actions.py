@@ -11,7 +11,7 @@ from benchlab.model import quantity
 from benchlab.model.amount import Amount
 from benchlab.model.conditions import Condition, condition
 from benchlab.model.labels import Label
-from benchlab.model.validate import Strict, from_text
+from benchlab.model.validate import FieldError, Strict, from_text
 
 __all__ = ["ACTIONS", "Action", "Arm", "EndRun", "If", "Keep", "Result", "SetC", "Zero"]
 
@@ -106,9 +106,15 @@ class If(_Labelled):
 
     @model_validator(mode="after")
     def _whole(self) -> If:
-        _ = self.condition
+        for key, row in (("if", ""), ("in", self.in_)):
+            try:
+                condition(self.if_, row)
+            except ValueError as problem:
+                raise FieldError(key, str(problem)) from None
         if self.otherwise_after is not None and self.at_most is None:
-            raise ValueError("found 'otherwise_after' without 'at_most', expected both")
+            raise FieldError(
+                "otherwise_after", "found 'otherwise_after' without 'at_most', expected both"
+            )
         return self
 
     @property
@@ -127,6 +133,12 @@ class Result(_Labelled):
     """Values computed from the capacities of labelled steps, kept as events."""
 
     result: dict[Label, str]
+
+    @model_validator(mode="after")
+    def _something(self) -> Result:
+        if not self.result:
+            raise FieldError("result", "found no formula, expected {CE: strip / plate}")
+        return self
 
 
 Action = Arm | SetC | Keep | Zero | If | EndRun | Result

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from benchlab.model import quantity
+from benchlab.model.conditions import condition
 from benchlab.model.labels import CycleKind, Label, label
 from benchlab.model.validate import FieldError, Strict, from_text
 
@@ -53,6 +54,7 @@ def _repeat(value: object) -> object:
     if isinstance(value, dict) and set(value) == {"at_most", "until"}:
         if not isinstance(value["until"], str):
             raise FieldError("until", "found a list or a mapping, expected one condition")
+        condition(value["until"])
         match = _TIMES.fullmatch(str(value["at_most"]).strip())
         if match is None:
             raise FieldError("at_most", f"found '{value['at_most']}', expected '60 times'")

@@ -47,7 +47,10 @@ class Window(Strict):
     @model_validator(mode="after")
     def _in_order(self) -> Window:
         if self.low >= self.high:
-            raise ValueError(f"low ({self.low:g} V) is not below high ({self.high:g} V)")
+            raise ValueError(
+                f"found low ({self.low:g} V) that is not below high ({self.high:g} V), expected the"
+                " lower voltage as low"
+            )
         return self
 
 

@@ -136,6 +136,8 @@ def end(text: str) -> End:
         With what was found and the known forms.
     """
     words = " ".join(text.split())
+    if re.fullmatch(r"change (?:above|below) \S+ ?\S*", words, re.I):
+        raise ValueError(f"found '{words}', expected a time too: change below 1 mV in 1 h")
     for form, make in _FORMS:
         match = form.fullmatch(words)
         if match is not None:

@@ -300,7 +300,8 @@ def frequency(text: str) -> float:
 def range_of(text: str, unit: str) -> tuple[float, float]:
     """Return both ends of a range such as ``2.5 V to 4 V`` or ``5 to 50 degC``, in order given."""
     match = _RANGE.fullmatch(text.strip())
-    expected = f"a range in {unit} such as 1 to 2 {unit}"
+    example = {"degC": "5 to 50", "V": "2.5 to 4"}.get(unit, "1 to 2")
+    expected = f"a range in {unit} such as {example} {unit}"
     if match is None:
         raise _refusal(text, expected)
     first = amount(f"{match[1]} {match[2] or match[4]}")
@@ -340,7 +341,8 @@ def temperature(text: str) -> float:
     """Return degrees Celsius from ``25 degC``."""
     found = amount(text)
     if found is None or found.unit != "degC" or not -273.15 <= found.value <= 1000.0:
-        raise _refusal(text, "a temperature such as 25 degC, from -273.15 to 1000 degC")
+        is_rate = "; C alone is a C-rate" if text.rstrip().endswith(" C") else ""
+        raise _refusal(text, f"a temperature such as 25 degC, from -273.15 to 1000 degC{is_rate}")
     return found.value
 
 

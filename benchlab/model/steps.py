@@ -111,7 +111,7 @@ class _Named(Strict):
                 raise FieldError(
                     key,
                     f"found '{rival[0].text}' and '{rival[1].text}', of which only one can ever"
-                    " decide; keep that one",
+                    " decide; keep one of them",
                 )
         plain = [e for e in self.until if e.kind == "time" and e.amount and not e.amount.of]
         if plain and self.for_ is not None:

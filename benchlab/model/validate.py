@@ -147,7 +147,7 @@ def validate(
         cause = first.get("ctx", {}).get("error")
         if isinstance(cause, FieldError):
             path = (*path, cause.key)
-        name = ".".join(str(part) for part in path)
+        name = "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in path).strip(".")
         line = node.line_of(path)
         what, remedy = _explain(model, dict(first), path, drop)
         more = f" ({len(problems) - 1} more in this place.)" if len(problems) > 1 else ""

@@ -22,7 +22,9 @@ cell:
     first_half_cycle: charge
     nominal_capacity: 2 Ah
     window: {{low: 1 V, high: 4.2 V}}
-    hard_limits: {{voltage: {{low: 0.5 V, high: 4.5 V}}, current: {{charge: 20 A, discharge: 20 A}}}}
+    hard_limits:
+      voltage: {{low: 0.5 V, high: 4.5 V}}
+      current: {{charge: 20 A, discharge: 20 A}}
 capacity: {{C: 2 Ah}}
 procedures:
   full_charge: [Charge at 1C until 4.2 V]
@@ -131,7 +133,7 @@ def test_refused_with_the_reason(item):
     with pytest.raises(ProtocolError) as caught:
         program(quoted(item["text"]))
     assert item["words"] in f"{caught.value.what} {caught.value.remedy}"
-    assert caught.value.where.startswith("p.yaml:13, steps[2]")
+    assert caught.value.where.startswith("p.yaml:15, steps[2]")
     assert caught.value.remedy
 
 

@@ -279,7 +279,10 @@ class FlowWriter:
                 )
             if skip.kind != "voltage" or not skip.relation or skip.amount is None:
                 raise self.context.fail(
-                    at, f"found '{skip.text}'.", "Write below 2.50 V.", "skip_rest_of_loop_if"
+                    at,
+                    f"found '{skip.text}', expected a voltage and its side.",
+                    "Write below 2.50 V.",
+                    "skip_rest_of_loop_if",
                 )
             asked = Condition("end voltage of last", skip.relation, skip.amount, text=skip.text)
             self._branch(at, asked, "", 0, None, "skip_rest_of_loop_if")
