@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from benchlab_drivers.cells.ledger import LedgerCell
     from benchlab_drivers.cells.parameters import CellParameters
 
-__all__ = ["CELL_TYPES", "make_cell"]
+__all__ = ["CELL_TYPES", "make_cell", "offered"]
 
 CELL_TYPES = (
     "lfp_graphite_26650",
@@ -58,9 +58,9 @@ def make_cell(spec: TwinSpec, start: float = 0.0) -> LedgerCell:
 
     name = spec.cell_type.partition("/")[0]
     module = _module(name) if name in CELL_TYPES else None
-    parameters = None if module is None else _offered(name).get(spec.cell_type)
+    parameters = None if module is None else offered(name).get(spec.cell_type)
     if parameters is None:
-        known = [offer for each in CELL_TYPES for offer in _offered(each)]
+        known = [offer for each in CELL_TYPES for offer in offered(each)]
         raise UsageError(
             f"there is no simulated cell {spec.cell_type!r}.",
             remedy=f"Known: {', '.join(known)}.",
@@ -82,7 +82,7 @@ def _module(name: str) -> ModuleType:
     return importlib.import_module(f"benchlab_drivers.cells.{name}")
 
 
-def _offered(name: str) -> dict[str, CellParameters]:
+def offered(name: str) -> dict[str, CellParameters]:
     """Return the parameters of a type and of its variants, by what each is asked for by."""
     module = _module(name)
     variants: dict[str, CellParameters] = getattr(module, "VARIANTS", {})

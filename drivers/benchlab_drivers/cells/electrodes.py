@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["GRID", "OFFSET", "Electrode", "Table", "graphite", "lfp", "nmc811", "tabulate"]
+__all__ = [
+    "GRID",
+    "OFFSET",
+    "Electrode",
+    "Table",
+    "graphite",
+    "lfp",
+    "mean_volts",
+    "nmc811",
+    "summed",
+    "tabulate",
+]
 
 Array = npt.NDArray[np.float64]
 Electrode = Callable[[Array], Array]
@@ -62,9 +75,33 @@ def lfp(filling: Array) -> Array:
     )
 
 
+@cache
 def tabulate(potential: Electrode) -> Table:
-    """Return (volts, volts per interval) at every grid point of fillings -0.1 to 1.1."""
+    """Return (volts, volts per interval) at every grid point of fillings -0.1 to 1.1.
+
+    Cells share the table; nobody changes it.
+    """
     filling = (np.arange(GRID + 2 * OFFSET + 1) - OFFSET) / GRID
     inside = np.clip(filling, 0.0, 1.0)
     volts = potential(inside) - WALL_VOLT * (filling - inside)
     return list(zip(volts[:-1].tolist(), np.diff(volts).tolist(), strict=True))
+
+
+def summed(table: Table) -> list[float]:
+    """Return the integral of a table (volts times intervals) from its start to each grid point."""
+    return list(accumulate((volt + 0.5 * slope for volt, slope in table), initial=0.0))
+
+
+def mean_volts(table: Table, sums: list[float], start: float, end: float) -> float:
+    """Return the exact mean of a table between two grid indices, whichever is larger."""
+    if start > end:
+        start, end = end, start
+    first, last = int(start), int(end)
+    volt, slope = table[first]
+    if first == last:
+        return volt + (0.5 * (start + end) - first) * slope
+    part = first + 1 - start
+    area = part * (volt + (1.0 - 0.5 * part) * slope) + sums[last] - sums[first + 1]
+    volt, slope = table[last]
+    part = end - last
+    return (area + part * (volt + 0.5 * part * slope)) / (end - start)

@@ -20,7 +20,7 @@ from benchlab.bench.twin import Truth
 from benchlab.errors import UsageError
 from benchlab_drivers.cells.balance import Balance, balance
 from benchlab_drivers.cells.circuit import GRID_SECOND, HIGH, LOW, Circuit
-from benchlab_drivers.cells.electrodes import GRID, OFFSET
+from benchlab_drivers.cells.electrodes import GRID, OFFSET, mean_volts, summed
 from benchlab_drivers.cells.held import weights
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class LedgerCell(Circuit):
         sizes: Balance | None = None,
     ) -> None:
         super().__init__(parameters, start)
+        self._sums_negative = summed(self._negative)
+        self._sums_positive = summed(self._positive)
         sizes = sizes or balance(parameters, parameters.capacity_ah)
         self.sites_negative = sizes.sites_negative * 3600.0
         self.sites_positive = sizes.sites_positive * 3600.0
@@ -198,8 +200,9 @@ class LedgerCell(Circuit):
         return result[0], result[1], result[2], result[3]
 
     def _open_circuit_integral(self, span: float) -> float:
-        volt = self._constant_open_circuit
-        return span / 6.0 * (volt(0.0) + 4.0 * volt(0.5 * span) + volt(span))
+        _, xp, rp, xn, rn = self._constant[:5]
+        up = mean_volts(self._positive, self._sums_positive, xp, xp + rp * span)
+        return span * (up - mean_volts(self._negative, self._sums_negative, xn, xn + rn * span))
 
     def _overvoltage(self, span: float) -> float:
         """Integral of everything but the open-circuit voltage, at constant current."""
