@@ -288,6 +288,7 @@ def _head(
             "clock": "virtual" if virtual else "real",
             "control_period_second": program.period_second,
             "capacity_basis": program.capacity_basis,
+            "protocol_canonical_sha256": program.canonical_sha256,
             "operator": options.operator,
             "simulated": options.channel.simulated,
             "limits": asdict(program.limits),

@@ -233,6 +233,8 @@ class Program:
 
     Attributes
     ----------
+    canonical_sha256 : str
+        Of the protocol's canonical text: the same for every way of writing the same.
     code : tuple of Instruction
         What the sequencer carries out, one after the other.
     kept : frozenset of str
@@ -246,6 +248,7 @@ class Program:
     name: str
     source: str
     text: str
+    canonical_sha256: str
     code: tuple[Instruction, ...]
     blocks: tuple[Block, ...]
     steps: tuple[StepPlan, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchlab.errors import ProtocolError
+from benchlab.model.canonical import canonical_sha256
 from benchlab.model.cell import Cell
 from benchlab.model.expand.context import Context
 from benchlab.model.expand.flow import FlowWriter
@@ -41,6 +42,7 @@ def expand(protocol: Protocol, cell: Cell | None = None) -> Program:
         name=protocol.header.name,
         source=protocol.source,
         text=protocol.text,
+        canonical_sha256=canonical_sha256(protocol),
         code=tuple(flow.code),
         blocks=tuple(flow.blocks),
         steps=tuple(flow.steps),
