@@ -26,7 +26,8 @@ def test_told_where_what_and_what_else(path):
     error = caught.value
     place = error.where.removeprefix(f"{path}:")
     what = error.what.replace(f"{FOLDER}/", "")
-    assert (place, what, error.remedy) == tuple(told[key] for key in KEYS)
+    assert (place, what) == (told["where"], told["found"])
+    assert error.remedy.startswith(told["expected"]), "a list of what is known may grow"
     assert error.exit_code in (13, 14)
     assert place.partition(",")[0].rpartition(":")[2].isdigit(), "a line"
     assert error.remedy
