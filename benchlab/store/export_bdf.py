@@ -85,9 +85,8 @@ def _has_values(run: Run, name: str) -> bool:
 
 
 def _seconds(values: npt.NDArray[Any]) -> list[str]:
-    """Return nanoseconds as seconds with six decimals; nothing where they are not known."""
-    micro = [round(value / 1000) for value in values.tolist()]
-    return [f"{value // 1_000_000}.{value % 1_000_000:06d}" if value else "" for value in micro]
+    """Return nanoseconds as seconds with all nine decimals; nothing where they are not known."""
+    return [f"{x // 10**9}.{x % 10**9:09d}" if x else "" for x in values.tolist()]
 
 
 def _say_name(run: Run, path: Path, exported: Exported) -> None:

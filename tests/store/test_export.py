@@ -104,7 +104,8 @@ def test_bdf_has_labels_required_columns_and_unix_seconds(file, tmp_path, capsys
         lines = list(csv.DictReader(stream))
     assert len(lines) == COUNT
     assert {"Test Time / s", "Voltage / V", "Current / A", "Step ID"} <= set(lines[0])
-    assert lines[3]["Unix Time / s"] == "1767225600.030000"
+    seconds, _, part = lines[3]["Unix Time / s"].partition(".")
+    assert int(seconds + part) == columns()["unix_time_nanosecond"][3]
     assert float(lines[7]["Voltage / V"]) == columns()["voltage_volt"][7]
     assert run(file, "bdf", tmp_path / "o.csv") == 0
     assert "Institution__A-1__20260101_001.bdf.csv" in capsys.readouterr().err
@@ -116,10 +117,26 @@ def test_bdf_comes_back_through_import(file, tmp_path):
     assert main(words) == 0
     back = benchlab.open(tmp_path / "back.h5")
     for name in ROW_COLUMNS:
-        if name not in ("flags", "unix_time_nanosecond"):
-            np.testing.assert_array_equal(back[name], columns()[name], err_msg=name)
-    apart = back["unix_time_nanosecond"] - columns()["unix_time_nanosecond"]
-    assert np.abs(apart).max() <= 1000
+        if name != "flags":
+            assert back[name].tobytes() == columns()[name].tobytes(), name
+    assert back.meta["columns_left_out"] == []
+
+
+def test_csv_comes_back_through_import_with_every_column(tmp_path):
+    rows = columns()
+    rows["unix_time_nanosecond"][5:] += 123
+    rows["unix_time_nanosecond"][7] = 0
+    rows["flags"][:] = np.arange(COUNT)
+    rows["flags"][3] = 2**32 - 1
+    rows["voltage_volt"][5] = 0.1 + 0.2
+    file = write(tmp_path / "a.h5", rows)
+    for to, name in (("csv", "o.csv"), ("bdf", BDF_NAME)):
+        run(file, to, tmp_path / name)
+        assert main(["import", str(tmp_path / name), "-o", str(tmp_path / f"{to}.h5")]) == 0
+        back = benchlab.open(tmp_path / f"{to}.h5")
+        for column in ROW_COLUMNS:
+            if to == "csv" or column != "flags":
+                assert back[column].tobytes() == rows[column].tobytes(), (to, column)
 
 
 def test_the_released_validator_of_the_format_finds_nothing(file, tmp_path):
@@ -216,3 +233,31 @@ def test_nothing_is_written_over_and_a_missing_package_is_a_sentence(file, tmp_p
     with pytest.raises(SetupError, match=r"benchlab\[export\]"):
         export.export_run(benchlab.open(file), tmp_path / "o.xlsx", "xlsx")
     assert [p.name for p in tmp_path.iterdir()] == ["o.csv.steps.csv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "nanosecond"),
+    [
+        ("1767225600", EPOCH),
+        ("1767225600.", EPOCH),
+        ("1767225600.000000001", EPOCH + 1),
+        ("1.7672256e9", EPOCH),
+        ("17672256e2", EPOCH),
+        ("1767225600.0299999714", EPOCH + 30_000_000),
+        ("", 0),
+        ("nan", 0),
+    ],
+)
+def test_a_utc_is_read_to_the_nanosecond(tmp_path, text, nanosecond):
+    (tmp_path / "a.csv").write_text(
+        f"Test Time / s,Voltage / V,Current / A,Unix Time / s\n0,3.5,0,{text}\n1,3.5,0,{text}\n"
+    )
+    assert main(["import", str(tmp_path / "a.csv"), "-o", str(tmp_path / "a.h5")]) == 0
+    assert set(benchlab.open(tmp_path / "a.h5")["unix_time_nanosecond"]) == {nanosecond}
+
+
+def test_a_utc_that_is_none_is_refused(tmp_path):
+    lines = "test_time_second,voltage_volt,current_ampere,unix_time_nanosecond\n0,3.5,0,1_0\n"
+    (tmp_path / "a.csv").write_text(lines)
+    assert main(["import", str(tmp_path / "a.csv"), "-o", str(tmp_path / "a.h5")]) != 0
+    assert not (tmp_path / "a.h5").exists()

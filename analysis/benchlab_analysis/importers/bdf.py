@@ -22,7 +22,7 @@ from benchlab_analysis.importers.imported import (
     in_order,
     sum_counters,
 )
-from benchlab_analysis.importers.text import TextFile, Wanted, parse, refuse
+from benchlab_analysis.importers.text import TextFile, Wanted, parse, parse_times, refuse
 
 __all__ = ["ORIGIN", "read", "recognises"]
 
@@ -39,6 +39,8 @@ _REQUIRED = {
 }
 _COUNTS = {"cycle_count", "step_count", "step_id", "record_index", "step_record_index"}
 _DEPRECATED = {"step_index"}
+_OURS = {"flags"}
+"""No term of the format; benchlab's own csv has it, and UTC in nanoseconds."""
 
 
 def _terms() -> Iterator[str]:
@@ -86,7 +88,7 @@ def read(files: Sequence[TextFile], *, timezone: str | None = None) -> ImportedR
     parts: list[tuple[TextFile, Columns]] = []
     for file in files:
         wanted = _columns(file, left_out)
-        if parts and set(wanted) != set(parts[0][1]):
+        if parts and {*wanted, *_times(file)} != set(parts[0][1]):
             raise refuse(
                 file.path,
                 1,
@@ -94,11 +96,12 @@ def read(files: Sequence[TextFile], *, timezone: str | None = None) -> ImportedR
                 f"its columns are not those of {files[0].path.name}; nothing was written.",
                 "Files of one test have the same columns; import other runs one by one.",
             )
-        parts.append((file, dict(parse(file, wanted))))
+        columns: Columns = dict(parse(file, wanted))
+        for name, (place, decimals) in _times(file).items():
+            columns[name] = parse_times(file, place, decimals)
+        parts.append((file, columns))
     ordered = in_order(parts)
-    columns: Columns = {
-        name: np.concatenate([part[name] for _, part in ordered]) for name in ordered[0][1]
-    }
+    columns = {name: np.concatenate([part[name] for _, part in ordered]) for name in ordered[0][1]}
     _map_deprecated(columns, warnings)
     _check_time(columns, warnings)
     _check_cycles(ordered, warnings)
@@ -108,22 +111,30 @@ def read(files: Sequence[TextFile], *, timezone: str | None = None) -> ImportedR
     meta: dict[str, Any] = {"columns_left_out": sorted(set(left_out))}
     meta |= _counters(columns, warnings)
     meta["sign_check"] = check_signs(columns, warnings)
-    if "unix_time_second" in columns and np.isfinite(columns["unix_time_second"]).all():
-        microseconds = np.rint(columns["unix_time_second"] * 1e6).astype(np.int64)
-        columns["unix_time_nanosecond"] = microseconds * 1000
     return assemble(ORIGIN, [file for file, _ in ordered], columns, meta, warnings, {})
+
+
+def _times(file: TextFile) -> dict[str, tuple[int, int]]:
+    """Return place and decimals of the column that gives the exact UTC, if there is one."""
+    names = [machine_name(label) for label in file.header]
+    for name, decimals in (("unix_time_nanosecond", 0), ("unix_time_second", 9)):
+        if name in names:
+            return {"unix_time_nanosecond": (names.index(name), decimals)}
+    return {}
 
 
 def _columns(file: TextFile, left_out: list[str]) -> dict[str, Wanted]:
     wanted: dict[str, Wanted] = {}
     for place, label in enumerate(file.header):
         name = machine_name(label)
-        if name not in _TERMS:
+        if name == "unix_time_nanosecond":
+            continue
+        if name not in _TERMS | _OURS:
             left_out.append(label)
             continue
         if name in wanted:
             raise refuse(file.path, 1, label, "the column is there twice.", "Take one of them out.")
-        kind = "count" if name in _COUNTS | _DEPRECATED else "optional"
+        kind = "count" if name in _COUNTS | _DEPRECATED | _OURS else "optional"
         wanted[name] = Wanted(place, kind="measured" if name in _REQUIRED else kind)
     missing = [label for name, label in _REQUIRED.items() if name not in wanted]
     if missing:

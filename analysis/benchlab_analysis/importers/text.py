@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from benchlab.errors import FileMissing, ForeignDataError
 
-__all__ = ["TextFile", "Wanted", "parse", "read_text", "refuse"]
+__all__ = ["TextFile", "Wanted", "parse", "parse_times", "read_text", "refuse"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -186,6 +186,38 @@ def parse(file: TextFile, wanted: Mapping[str, Wanted]) -> dict[str, Floats]:
                 raise _wrong(file, int(np.argmax(bad)), places[number], expected)
         columns[name] = values
     return columns
+
+
+def parse_times(file: TextFile, place: int, decimals: int) -> npt.NDArray[np.int64]:
+    """Return a column of UTC in nanoseconds, exact where float64 is not; 0 where it is empty.
+
+    Parameters
+    ----------
+    decimals : int
+        9 for a column in seconds, 0 for one in nanoseconds.
+
+    Raises
+    ------
+    benchlab.errors.ForeignDataError
+    """
+    found = np.zeros(len(file.lines), dtype=np.int64)
+    for row, fields in enumerate(csv.reader(file.lines, delimiter=file.delimiter)):
+        text = fields[place].strip()
+        whole, _, part = text.partition(".")
+        try:
+            if "_" in text:
+                raise ValueError(text)
+            if text.lower() in ("", "nan"):
+                continue
+            plain = whole.lstrip("+-").isdecimal() and part.isdecimal() == bool(part)
+            if plain and len(part) <= decimals:
+                found[row] = int(whole + part.ljust(decimals, "0"))
+            else:
+                # more digits than a clock has, or an exponent: the print of a float64
+                found[row] = round(float(text) * 10.0**decimals / 1000.0) * 1000
+        except (ValueError, OverflowError):
+            raise _wrong(file, row, place, "a time") from None
+    return found
 
 
 def _filled(lines: Sequence[str], delimiter: str) -> list[str]:
