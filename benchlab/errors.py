@@ -119,9 +119,21 @@ class FileExists(FileError):
 
 
 class ProtocolError(BenchError):
-    """A protocol that cannot be run, with its file, line and field."""
+    """A protocol that cannot be run, with its file, line and field.
+
+    Parameters
+    ----------
+    check : str
+        The name in docs/checks.md of the check that refused it.
+    """
 
     exit_code = 13
+
+    def __init__(
+        self, what: str, *, where: str = "", remedy: str = "", check: str = "protocol"
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.check = check
 
 
 class CellError(BenchError):

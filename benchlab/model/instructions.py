@@ -47,6 +47,8 @@ class Block:
         The direction whose first step begins the cycle: +1, -1, or 0 for the first driven step.
     times : int
         Rounds in a whole run at most.
+    where : str
+        File, line and field, here and in the other instructions.
     """
 
     number: int
@@ -61,6 +63,7 @@ class Block:
     counts: bool
     first_half: int
     times: int
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class Branch:
     otherwise: Jump | None
     text: str
     line: int
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,7 @@ class SetC:
     otherwise: Jump | None
     text: str
     line: int
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,7 @@ class Keep:
     value: Amount
     text: str
     line: int
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +177,7 @@ class Compute:
     name: str
     formula: tuple[str, ...]
     text: str
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

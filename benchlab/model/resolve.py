@@ -67,6 +67,7 @@ def capacity_of(protocol: Protocol, cell: Cell) -> tuple[float | None, str]:
             f"the protocol says C = {capacity:g} Ah, the cell says {own:g} Ah.",
             where=where,
             remedy="One of them is wrong by more than a factor of two; mend it.",
+            check="implausible-size",
         )
     ratio = capacity / typical
     if own is None and stated.of and not 0.05 <= ratio <= 20.0:
@@ -74,6 +75,7 @@ def capacity_of(protocol: Protocol, cell: Cell) -> tuple[float | None, str]:
             f"C = {capacity:g} Ah by mass, where a cell of this type has about {typical:g} Ah.",
             where=where,
             remedy="A mass in mg for one in g is a factor of a thousand; mend mass or capacity.",
+            check="implausible-size",
         )
     return capacity, protocol.header.capacity.basis
 
@@ -104,9 +106,10 @@ class _Limits:
             self.size["mass"] = cell.active_mass
         self.known = {**self.size, "C": capacity_ah}
 
-    def fail(self, key: str, what: str, remedy: str) -> ProtocolError:
+    def fail(self, key: str, what: str, remedy: str, check: str = "protocol") -> ProtocolError:
         line = self.protocol.lines.get(key, 1)
-        return ProtocolError(what, where=place(self.protocol.source, line, key), remedy=remedy)
+        where = place(self.protocol.source, line, key)
+        return ProtocolError(what, where=where, remedy=remedy, check=check)
 
     def narrowed(self, key: str, value: float | None, bound: float, sign: int, unit: str) -> float:
         if value is None:
@@ -116,6 +119,7 @@ class _Limits:
                 key,
                 f"found {value:g} {unit}, which is wider than the cell type's {bound:g} {unit}.",
                 NARROW,
+                "beyond-limits",
             )
         return value
 

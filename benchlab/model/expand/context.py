@@ -60,11 +60,16 @@ class Context:
         if self.cell.active_mass is not None:
             self.known["mass"] = self.cell.active_mass
 
-    def fail(self, at: Located, what: str, remedy: str, key: str = "") -> ProtocolError:
-        """Return the refusal of a step, with file, line and field."""
+    def where(self, at: Located, key: str = "") -> str:
+        """Return file, line and field of a step, or of one of its keys."""
         name = f"{at.field}.{key}" if key else at.field
-        line = at.node.line_of((key,))
-        return ProtocolError(what, where=place(at.source, line, name), remedy=remedy)
+        return place(at.source, at.node.line_of((key,)), name)
+
+    def fail(
+        self, at: Located, what: str, remedy: str, key: str = "", check: str = "protocol"
+    ) -> ProtocolError:
+        """Return the refusal of a step, with file, line and field."""
+        return ProtocolError(what, where=self.where(at, key), remedy=remedy, check=check)
 
     def depends(self, amount: Amount) -> bool:
         """Say whether an amount can be another one when its step begins."""
@@ -85,7 +90,8 @@ class Context:
         except UnknownAmount as problem:
             if problem.of not in AT_THE_START:
                 return math.nan
-            raise self.fail(at, f"{problem}.", _REMEDIES[problem.of], key) from None
+            remedy = _REMEDIES[problem.of]
+            raise self.fail(at, f"{problem}.", remedy, key, "missing-capacity") from None
 
     def largest(self, amount: Amount, number: float) -> float:
         """Return the largest that a number can become when C is set to what was measured."""
@@ -110,6 +116,7 @@ class Context:
                 f"found {volt:g} V, which is outside the limits {low:g} V to {high:g} V.",
                 "Change the step. " + NARROW,
                 key,
+                "beyond-limits",
             )
 
     def check_current(
@@ -129,4 +136,5 @@ class Context:
                 f" {bound:g} A.",
                 "Lower the current, or choose the cell type that allows it. " + NARROW,
                 key,
+                "beyond-limits",
             )

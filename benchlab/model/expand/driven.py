@@ -82,6 +82,7 @@ def driven(context: Context, at: Located, step: DriveStep) -> dict[str, Any]:
             "this step cannot end: it names no voltage, time or charge to end at.",
             "Add an end, for example until: 4.2 V or for: 30 min.",
             "until",
+            "cannot-end",
         )
     fields = ends.fields()
     own_voltage = True
@@ -140,6 +141,7 @@ def _held(
             "the hold behind 'to' cannot end.",
             "Add then_hold_until: C/20 (or write 'until' where no hold is meant).",
             "then_hold_until",
+            "cannot-end",
         )
     cutoff = math.nan
     if step.then_hold_until is not None:
@@ -188,6 +190,7 @@ def hold(
             f"found a current bound of {ampere:g} A, beyond the limit of {largest:g} A.",
             "Lower current_at_most. " + NARROW,
             "current_at_most",
+            "beyond-limits",
         )
     ends = ends_of(context, at, step, 0)
     if not ends.own:
@@ -196,6 +199,7 @@ def hold(
             "this hold cannot end: it names no current, time or charge to end at.",
             "Add an end, for example until: C/20 or for: 30 min.",
             "until",
+            "cannot-end",
         )
     cutoff = ends.cutoff_ampere
     if cutoff > ampere:

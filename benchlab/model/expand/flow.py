@@ -136,6 +136,7 @@ class FlowWriter:
             own not in ("", "no cycle"),
             0,
             times,
+            self.context.where(at, "every" if every else "repeat" if until or rounds > 1 else ""),
         )
         self.blocks.append(block)
         self.code.append(code.Enter(number))
@@ -198,6 +199,7 @@ class FlowWriter:
                 f"'{step.run}' runs itself, without end.",
                 "Use a repeat with a count.",
                 "run",
+                "cannot-end",
             )
         if step.label:
             self.names.here(step.label, len(self.code), tuple(self._around))
@@ -308,13 +310,15 @@ class FlowWriter:
         elif isinstance(step, Zero):
             self.code.append(code.Zero(step.zero))
         elif isinstance(step, Keep):
-            self.code.append(code.Keep(step.keep, self._wanted(at, step.as_, "as"), text, line))
+            value = self._wanted(at, step.as_, "as")
+            self.code.append(code.Keep(step.keep, value, text, line, context.where(at, "as")))
         elif isinstance(step, SetC):
             nominal = context.bound_capacity_ah
             low, high = (share * nominal for share in step.only_if)
             target = self._jump(at, step.otherwise, "otherwise") if step.otherwise else None
             value = self._wanted(at, step.to, "to")
-            self.code.append(code.SetC(value, low, high, target, text, line))
+            where = context.where(at, "to")
+            self.code.append(code.SetC(value, low, high, target, text, line, where))
         elif isinstance(step, If):
             asked = self._condition(at, step.if_, step.in_, "if")
             otherwise = None
@@ -325,11 +329,12 @@ class FlowWriter:
             self.code.append(code.Stop(step.end))
         else:
             for name, text in step.result.items():
-                formula = postfix(context, at, text)
+                formula = postfix(context, at, text, self.names.results)
                 for part in formula:
-                    if part.startswith(("sum of ", "capacity of ")):
+                    if " " in part:
                         self.names.want(at, part, "result")
-                self.code.append(code.Compute(name, formula, text))
+                where = context.where(at, "result")
+                self.code.append(code.Compute(name, formula, text, where))
 
     def _wanted(self, at: Located, amount: Amount, key: str) -> Amount:
         self.names.want(at, amount.of, key)
@@ -361,8 +366,10 @@ class FlowWriter:
             )
         else:  # the end of the round
             then = code.Jump("", -1 - self._around[-1], tuple(self._around))
+        where = self.context.where(at, "if" if key == "then" else key)
+        line = at.node.line
         self.code.append(
-            code.Branch(self._branches, asked, then, at_most, otherwise, at.text, at.node.line)
+            code.Branch(self._branches, asked, then, at_most, otherwise, at.text, line, where)
         )
         self._branches += 1
 

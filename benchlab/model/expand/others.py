@@ -92,6 +92,7 @@ def profile(context: Context, at: Located, step: ProfileStep) -> dict[str, Any]:
             f"the profile {step.profile!r} is in C-rates, but no capacity says what 1C is.",
             "Add capacity: {C: 0.2 Ah, basis: nominal} to the protocol.",
             "profile",
+            "missing-capacity",
         )
     if not math.isfinite(step.scale) or step.scale == 0.0:
         raise context.fail(at, f"found the scale {step.scale:g}.", "Give a number.", "scale")
@@ -104,6 +105,7 @@ def profile(context: Context, at: Located, step: ProfileStep) -> dict[str, Any]:
             f" {limits.charge_ampere:g} A (charge) and {limits.discharge_ampere:g} A (discharge).",
             "Scale it down, or widen the limits if the cell type allows it.",
             "profile",
+            "beyond-limits",
         )
     second = found.times[-1] * step.times
     if second > LONGEST_SECOND:
@@ -141,6 +143,7 @@ def chamber(context: Context, at: Located, step: ChamberStep) -> dict[str, Any]:
                 f" {span[1]:g} degC of the cell.",
                 "Change the step, or the protocol's limits if the cell type allows it.",
                 "chamber",
+                "beyond-limits",
             )
     if step.wait is None and (step.at_most is not None or step.until or step.until_all):
         raise context.fail(
@@ -155,6 +158,7 @@ def chamber(context: Context, at: Located, step: ChamberStep) -> dict[str, Any]:
             "a chamber that never gets there would be waited for without end.",
             "Add at_most: 4 h.",
             "at_most",
+            "cannot-end",
         )
     return {
         "step_type": "CHAMBER",
