@@ -25,7 +25,7 @@ from benchlab.cli.channel import Channel, capabilities_beside
 from benchlab.cli.guardian import Guardian, guarded
 from benchlab.cli.recording import Recording
 from benchlab.cli.stopper import Stopper
-from benchlab.errors import FileError, FileExists, OutputNotProvenOff, StorageError
+from benchlab.errors import BenchError, FileError, FileExists, OutputNotProvenOff, StorageError
 from benchlab.model.cell import Cell
 from benchlab.model.program import Program
 from benchlab.store.copy import copy_verified
@@ -226,8 +226,10 @@ def _closing(outcome: Outcome) -> Iterator[None]:
     except (FileError, StorageError) as error:
         if not outcome.off.proven:
             raise not_proven_off(outcome.off) from error
+        # where and what to do is said once, by the error of the closing
+        said = outcome.error.what if isinstance(outcome.error, BenchError) else outcome.text
         raise type(error)(
-            f"the run ended ({outcome.end_reason}: {outcome.text}) and its output is proven off,"
+            f"the run ended ({outcome.end_reason}: {said}) and its output is proven off,"
             f" but {error.what}",
             where=error.where,
             remedy=error.remedy,

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-from benchlab import __version__
 from benchlab.errors import FileExists, SetupError, StorageError, UsageError
 from benchlab.model.run import Run
 from benchlab.model.table import Table
+from benchlab.store.export_csv import write_table
+from benchlab.store.exported import Exported, provenance
 
-__all__ = ["FORMATS", "Exported", "export_run", "provenance"]
+__all__ = ["FORMATS", "Exported", "export_run"]
 
 FORMATS = {
     "bdf": "export_bdf",
@@ -25,24 +24,6 @@ FORMATS = {
     "xlsx": "export_xlsx",
 }
 """The formats, and the module of each: it has ``write(run, path, tables, exported)``."""
-
-
-@dataclass
-class Exported:
-    """What was written.
-
-    Attributes
-    ----------
-    files : list of Path
-    left_out : list of str
-        Columns that the format has no place for.
-    notes : list of str
-        What the user is to know.
-    """
-
-    files: list[Path] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def export_run(run: Run, out: Path, to: str, tables: Mapping[str, Table] | None = None) -> Exported:
@@ -72,8 +53,6 @@ def export_run(run: Run, out: Path, to: str, tables: Mapping[str, Table] | None 
     exported = Exported()
     beside: dict[Path, Callable[[Path], None]] = {}
     if not getattr(writer, "HOLDS_TABLES", False):
-        from benchlab.store.export_csv import write_table
-
         for name, table in tables.items():
             beside[out.with_name(f"{out.name}.{name}.csv")] = partial(write_table, table)
         beside[out.with_name(out.name + ".provenance.json")] = partial(_write_json, run)
@@ -122,44 +101,6 @@ def _write_whole(path: Path, job: Callable[[Path], None]) -> None:
             where=str(path),
             remedy="Choose a folder that exists, is writable and has space.",
         ) from error
-
-
-def provenance(run: Run) -> dict[str, Any]:
-    """Return where the data come from, as plain values: enough to find the run again."""
-    return {
-        "source": run.path.name,
-        "state": run.state,
-        "rows": len(run),
-        "digest": run.meta.get("digest", ""),
-        "exported_by": f"benchlab {__version__}",
-        "cell": dict(run.cell),
-        "instrument": dict(run.instrument),
-        "protocol": {
-            "name": run.protocol.name,
-            "sha256": run.protocol.sha256,
-            "text": run.protocol.text,
-        },
-        "meta": dict(run.meta),
-        "corrections": [dict(record) for record in run.corrections],
-        "events": list(run.events.records()),
-    }
-
-
-def provenance_lines(run: Run) -> Iterator[tuple[str, str]]:
-    """Yield name and value of each thing in `provenance`, flat."""
-
-    def flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
-        if isinstance(value, Mapping):
-            for key, item in value.items():
-                yield from flat(f"{name}.{key}" if name else str(key), item)
-        elif isinstance(value, list):
-            yield name, json.dumps(value, ensure_ascii=False)
-        elif value not in (None, ""):
-            yield name, str(value)
-
-    facts = provenance(run)
-    del facts["events"]
-    yield from flat("", facts)
 
 
 def _write_json(run: Run, path: Path) -> None:

@@ -17,8 +17,8 @@ from benchlab.errors import UsageError
 from benchlab.model.columns import COLUMNS, ROW_COLUMNS
 from benchlab.model.run import Run
 from benchlab.model.table import Table
-from benchlab.store.export import Exported
 from benchlab.store.export_csv import BLOCK_ROWS, texts, write_lines
+from benchlab.store.exported import Exported
 
 __all__ = ["write"]
 

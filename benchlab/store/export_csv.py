@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from benchlab.model.run import Run
 from benchlab.model.table import Table
-from benchlab.store.export import Exported
+from benchlab.store.exported import Exported
 
 __all__ = ["texts", "write", "write_lines", "write_table"]
 

@@ -12,7 +12,7 @@ import pyarrow.parquet
 from benchlab.model.columns import COLUMNS
 from benchlab.model.run import Run
 from benchlab.model.table import Table
-from benchlab.store.export import Exported, provenance
+from benchlab.store.exported import Exported, provenance
 
 __all__ = ["write"]
 

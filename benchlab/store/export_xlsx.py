@@ -12,7 +12,7 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from benchlab.model.run import Run
 from benchlab.model.table import Table
-from benchlab.store.export import Exported, provenance_lines
+from benchlab.store.exported import Exported, provenance_lines
 
 __all__ = ["HOLDS_TABLES", "write"]
 

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 
 import h5py
@@ -16,6 +15,7 @@ import benchlab as api
 from benchlab.errors import FileNotReadable
 from benchlab.store.journal_frame import run_folder
 from benchlab.store.journal_read import has_journal, read_journal
+from benchlab.store.recover import recover_run
 
 PROTOCOL = """\
 name: short
@@ -47,17 +47,9 @@ def go(tmp_path, serve, start):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk(disk_of):
     """A disk of 48 MB of its own."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("a small disk can be mounted by root on Linux only")
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=48m", "benchlab-test", str(place)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("this system lets nobody mount a small disk")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    return disk_of(48)
 
 
 def wait_for_rows(out, count, run):
@@ -214,3 +206,21 @@ def test_a_killed_run_is_recovered_by_the_command(go, tmp_path, benchlab):
     assert "guardian" in closed.events["actor"].tolist()
     assert closed["voltage_volt"].tolist() == before["voltage_volt"].tolist()
     assert not run_folder(out).exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows moves no folder of an open file")
+def test_a_moved_folder_is_told_once_with_one_remedy(go, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    run, out, port = go(home)
+    wait_for_rows(out, 20, run)
+    home.rename(tmp_path / "elsewhere")
+    _, stderr = run.communicate(timeout=60)
+    assert run.returncode == 50, stderr
+    assert not is_on(port)
+    (said,) = [line for line in stderr.splitlines() if line.startswith("benchlab: ")]
+    assert said.count(str(run_folder(out))) == 1
+    assert said.count("benchlab recover") == 1
+    assert "its closed file was not written" in said
+    assert recover_run(tmp_path / "elsewhere" / out.name).error is None
+    assert len(api.open(tmp_path / "elsewhere" / out.name)) >= 20

@@ -1,7 +1,6 @@
 """The recorder in its own process, beside a journal that a test writes."""
 
 import contextlib
-import os
 import shutil
 import signal
 import socket
@@ -211,17 +210,9 @@ def test_a_folder_removed_under_a_run_is_written_again(tmp_path):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk(disk_of):
     """A disk of 24 MB of its own."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("a small disk can be mounted by root on Linux only")
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "benchlab-test", str(place)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("this system lets nobody mount a small disk")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    return disk_of(24)
 
 
 def fill(place):
