@@ -223,6 +223,8 @@ class Guard:
         """Say whether too little current flows for a cell that is connected."""
         if abs(voltage - self._bound) > NEAR_VOLT:
             return not self._by_current or abs(flowing) < 0.1 * self._least_current
+        if self._by_current:
+            return False  # a reservoir that ran empty is gone as suddenly as a lead
         # at its bound a connected cell's current falls slowly; an open lead's is gone at once
         least = max(RAIL_FRACTION * self._least_current / CONTACT_FRACTION, self._cutoff)
         if not self._hold:

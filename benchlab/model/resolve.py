@@ -13,6 +13,8 @@ from benchlab.model.validate import place
 
 __all__ = ["NARROW", "capacity_of", "cell_of", "limits_of"]
 
+BY_CURRENT = ("lithium_on_copper", "lithium_symmetric")
+"""Roles whose voltage jumps when a reservoir is empty: it tells nothing about a lost contact."""
 NARROW = "A protocol can only narrow the limits of the cell type."
 
 
@@ -95,6 +97,7 @@ class _Limits:
     def __init__(self, protocol: Protocol, cell: Cell, capacity_ah: float) -> None:
         self.protocol = protocol
         self.hard = cell.type.hard_limits
+        self.role = cell.role or cell.type.role
         self.own = protocol.header.limits
         # a hard limit is a property of the cell's size, not of what a protocol calls C
         size = cell.capacity_ah or cell.type.nominal_capacity.number({})
@@ -153,6 +156,7 @@ class _Limits:
     def run_limits(self) -> RunLimits:
         hard, own = self.hard, self.own
         volts, amperes, warm = own.voltage, own.current, own.temperature
+        role = self.role
         low = self.narrowed("limits.voltage.low", volts.low, hard.voltage.low, -1, "V")
         high = self.narrowed("limits.voltage.high", volts.high, hard.voltage.high, 1, "V")
         formed = volts.low_once_formed
@@ -209,5 +213,5 @@ class _Limits:
             must_last_second=own.must_last,
             fast_steps=own.fast_steps[0],
             fast_second=own.fast_steps[1],
-            by_current_only=own.cell_contact == "by current only",
+            by_current_only=own.cell_contact == "by current only" or role in BY_CURRENT,
         )

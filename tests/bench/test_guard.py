@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -151,3 +152,17 @@ def test_whatever_lies_beyond_a_hard_limit_is_never_called_safe(voltage, current
     verdict = guard_in(CHARGE).reading(1.0, voltage, current, 0.0)
     inside = -0.05 <= voltage <= 4.30 and -1.0 <= current <= 0.5
     assert inside or verdict is not None
+
+
+def test_an_empty_reservoir_is_no_lost_contact_where_the_voltage_tells_nothing():
+    strip = StepPlan(0, "", "CC_CHG", "cycle", 1, "", "", 1, 0.2, end_volt=1.0)
+    verdicts = []
+    for by_current in (False, True):
+        guard = Guard(replace(LIMITS, low_volt=-0.05, by_current_only=by_current), 1.0)
+        guard.begin(strip, 1, 1.01, 0.0)
+        guard.reading(1.0, 0.02, 0.2, 0.0)
+        verdicts.append(guard.reading(2.0, 1.0108, 6e-7, 0.0))
+        away = guard.reading(3.0, 0.5, 6e-7, 0.0)
+        assert away is not None, "away from its bound no current means no contact"
+    assert isinstance(verdicts[0], Suspect)
+    assert verdicts[1] is None
