@@ -84,6 +84,8 @@ class JournalWriter:
         self._trouble_began = 0.0
         self._beyond = False
         self._opened: dict[str, Any] = {}
+        self._opened_at = 0
+        self._apart = min(_APART_BYTES, segment_bytes // 4)
         self._lock = -1
         self._removed = False
         if _after is None:
@@ -135,10 +137,12 @@ class JournalWriter:
         """Append what the run is made with: cell, protocol, instrument, settings."""
         meta = {**content["meta"], "run_id": str(self.run_id)}
         record = {"format": JOURNAL_FORMAT, **content, "meta": meta}
-        # twice, once more farther on, and in each segment: without it no other has a meaning
+        # twice, once more farther on, and in each segment: without it no other has a meaning; so
+        # far apart that no sector, page or block of a disk holds a part of two of them
         self._add(FrameKind.OPEN, record)
+        self._pack(FrameKind.PADDING, bytes(self._apart))
         self._frame(FrameKind.OPEN, record)
-        self._opened = record
+        self._opened, self._opened_at = record, self._files.written_bytes
         payload = _to_json(record).encode()
         self._files.preamble = pack_frame(FrameKind.OPEN, self._tag, 0, 0, payload)
 
@@ -186,7 +190,8 @@ class JournalWriter:
         self._frame(FrameKind.END, content)
 
     def _far_apart(self) -> bool:
-        return self._watch.seconds >= _APART_SECOND or self._files.written_bytes >= _APART_BYTES
+        written = self._files.written_bytes - self._opened_at
+        return written >= self._apart or self._watch.seconds >= _APART_SECOND
 
     def _open_again(self) -> None:
         if self._opened:

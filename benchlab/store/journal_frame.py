@@ -48,7 +48,7 @@ _CRC = struct.Struct("<I")
 
 
 class FrameKind(IntEnum):
-    """What a frame holds; all but rows and an index of the segment before are JSON."""
+    """What a frame holds; all but rows, index and padding are JSON."""
 
     OPEN = 1
     ROWS = 2
@@ -61,6 +61,7 @@ class FrameKind(IntEnum):
     INTENT = 9
     SPECTRUM = 10
     INDEX = 11
+    PADDING = 12
 
 
 class Frame(NamedTuple):

@@ -259,9 +259,9 @@ def test_frames_whose_sync_failed_are_written_again_elsewhere(tmp_path):
         writer.flush()
     writer.release()
     first = segment_path(folder, 0).read_bytes()
-    tag, number = read_journal(folder).run_id, 9
+    tag, number = read_journal(folder).run_id, 10
     frames = b"".join(
-        pack_frame(FrameKind.ROWS, tag[:4], k + 2, k, ROW.pack(*row(k))) for k in range(7, 12)
+        pack_frame(FrameKind.ROWS, tag[:4], k + 3, k, ROW.pack(*row(k))) for k in range(7, 12)
     )
     segment_path(folder, 1).write_bytes(pack_segment(tag, 1, number) + frames)
     assert times(read_journal(folder)) == [float(k) for k in range(12)]

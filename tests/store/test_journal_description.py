@@ -9,6 +9,7 @@ from benchlab.store.journal import JournalWriter
 from benchlab.store.journal_frame import HEADER, SEGMENT, FrameKind, segment_path
 from benchlab.store.journal_read import read_journal
 
+DESCRIBING = (FrameKind.OPEN, FrameKind.INDEX, FrameKind.PADDING)
 HEAD = {"cell": {"type": "x"}, "protocol": {}, "instrument": {}, "meta": {}}
 
 
@@ -49,9 +50,9 @@ def times(content):
 
 
 def without_open(part):
-    """Return a segment whose first page is lost: its header, and each description in it."""
+    """Return a segment that lost its header and each description at its start."""
     place = SEGMENT.size
-    while HEADER.unpack_from(part, place)[1] in (FrameKind.OPEN, FrameKind.INDEX):
+    while HEADER.unpack_from(part, place)[1] in DESCRIBING:
         place += HEADER.size + HEADER.unpack_from(part, place)[4]
     return bytes(place) + part[place:]
 
@@ -62,7 +63,7 @@ def test_each_segment_repeats_the_description(whole):
     assert content.head == full.head
     assert not content.head_lost
     assert times(content) == times(full)
-    assert content.lost_frames == 2
+    assert content.lost_frames == 3
     for index in range(1, len(whole)):
         damaged = [without_open(part) for part in whole]
         damaged[index] = whole[index]
@@ -93,6 +94,29 @@ def test_the_first_segment_has_a_copy_far_from_its_start(tmp_path):
     content = read_journal(folder)
     assert content.head == head
     assert times(content)[-1] == 1990.0
+
+
+@pytest.mark.parametrize("block", [512, 4096, 1 << 16])
+@pytest.mark.parametrize("ended", [False, True])
+def test_no_lost_block_of_a_short_run_takes_every_copy(tmp_path, block, ended):
+    folder = tmp_path / "a.run"
+    writer = JournalWriter(folder, durable=False)
+    writer.open_record(HEAD | {"cell": {"type": "x" * 3000}})
+    row(writer, 0)
+    writer.flush()
+    if ended:
+        writer.end({"end_reason": "done"})
+    writer.release()
+    path = segment_path(folder, 0)
+    whole, head = path.read_bytes(), read_journal(folder).head
+    kept = 0
+    for first in range(0, len(whole), block):
+        path.write_bytes(whole[:first] + bytes(block) + whole[first + block :])
+        content = read_journal(folder)
+        assert content.head == head, f"the block at {first} took the description"
+        kept += len(content.rows)
+    # only a block that holds a part of the row takes it
+    assert kept >= -(-len(whole) // block) - 2
 
 
 def test_a_short_run_that_ended_has_a_copy_before_its_last_record(tmp_path):
