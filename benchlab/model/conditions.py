@@ -78,7 +78,8 @@ class Condition:
     Attributes
     ----------
     quantity : str
-        A result (``capacity of dis``), a column that is read now (``voltage_volt``), or ``ended``.
+        A result (``capacity of dis``, ``result CE``), a column that is read now
+        (``voltage_volt``), or ``ended``.
     label, by : str
         For ``ended``: which step, and by which of its ends.
     in_a_row : int
@@ -111,6 +112,7 @@ _OF_STEP = re.compile(
     re.I,
 )
 _IN_A_ROW = re.compile(r"(\d+)\s+complete\s+(?:cycles|executions)\s+in\s+a\s+row", re.I)
+_PLAIN = re.compile(r"(-?(?:\d+(?:\.\d*)?|\.\d+))(\s*%)?")
 _SLOPE_SECOND = 60.0
 _LIVE = {"voltage": "voltage_volt", "current": "current_ampere", "|i|": "current_ampere"}
 _COLUMN_UNITS = {"degC": "degC", "V": "V", "Pa": "Pa", "A": "A"}
@@ -268,10 +270,16 @@ def condition(text: str, in_a_row: str = "") -> Condition:
     if compared is None or compared[1] is None:
         raise ValueError(
             f"found '{text}', expected a condition such as 'discharge capacity of cap below 80 %"
-            " of reference', 'surface temperature above 40 degC' or 'pulse ended by 2.8 V'"
+            " of reference', 'surface temperature above 40 degC', 'pulse ended by 2.8 V' or, of a"
+            " result, 'ICE below 80 %'"
         )
     relation: Relation = "above" if compared[2].lower() == "above" else "below"
     step = _OF_STEP.fullmatch(compared[1])
+    plain = _PLAIN.fullmatch(compared[3])
+    if step is None and plain is not None and re.fullmatch(_NAME, compared[1]):
+        value = quantity.percent(plain[1]) if plain[2] else float(plain[1])
+        bound = Amount("", value, text=compared[3])
+        return Condition(f"result {compared[1]}", relation, bound, in_a_row=times, text=words)
     if step is None:
         name = compared[1].lower()
         column = _LIVE.get(name) or _column(name)

@@ -72,6 +72,7 @@ class FlowWriter:
         for at in self.context.protocol.steps:
             self._item(at)
         self.code = self.names.placed(self.code, self.blocks)
+        self.blocks = self.names.decided(self.blocks)
 
     def _item(self, at: Located) -> None:
         step = at.step
@@ -271,7 +272,8 @@ class FlowWriter:
         """Write the jumps that hang on how a step ended."""
         for text, action in step.if_ended_by.items():
             if action.startswith("go to "):
-                asked = Condition("ended", by=" ".join(text.split()), text=f"ended by {text}")
+                reason = next(r for r, t in plan.texts.items() if text in t.split(" or "))
+                asked = Condition("ended", by=reason, text=f"ended by {text}")
                 self._branch(at, asked, go_to(action), 0, None, "if_ended_by")
         skip = getattr(step, "skip_rest_of_loop_if", None)
         if skip is not None:

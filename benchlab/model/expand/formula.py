@@ -1,25 +1,35 @@
-"""Formulas of results: sums, differences, products and quotients of labelled capacities."""
+"""Formulas of results: sums, differences, products and quotients of what labelled steps did."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
-from benchlab.model.expand.context import Context
+from benchlab.model.expand.context import AT_THE_START, Context
 from benchlab.model.protocol import Located
 
 __all__ = ["postfix"]
 
 _TOKEN = re.compile(
-    r"\s*(?:(sum\s+of\s+[A-Za-z_][\w-]*)|(\d+(?:\.\d+)?)|([A-Za-z_]\w*)|([-+*/()]))"
+    r"\s*(?:((?:sum\s+of|(?:capacity|energy|duration|(?:start|end)\s+voltage)\s+of"
+    r"(?:\s+first)?)\s+[A-Za-z_][\w-]*)|(\d+(?:\.\d+)?)|([A-Za-z_]\w*)|([-+*/()]))"
 )
 _STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2}
 _LONGEST = 1000
 
 
-def postfix(context: Context, at: Located, text: str) -> tuple[str, ...]:
+def postfix(
+    context: Context, at: Located, text: str, results: Container[str] = ()
+) -> tuple[str, ...]:
     """Return a formula in postfix order, by the shunting-yard way.
 
-    A label alone means the capacity of its last complete execution.
+    A label alone means the capacity of its last complete execution, in ampere hours; energies are
+    in watt hours, durations in seconds, voltages in volts.
+
+    Parameters
+    ----------
+    results : container of str
+        Names of other results, which a formula may use.
 
     Raises
     ------
@@ -31,9 +41,16 @@ def postfix(context: Context, at: Located, text: str) -> tuple[str, ...]:
         return context.fail(
             at,
             f"found '{text[:60]}', which is no formula.",
-            "Write sums and quotients of labels: (sum of strip + QS) / (sum of plate + QT)",
+            "Write sums and quotients of labels: (sum of strip + QS) / (sum of plate + QT);"
+            " or of: energy of LABEL, duration of LABEL, start voltage of LABEL, end voltage of"
+            " LABEL.",
             "result",
         )
+
+    def named(label: str) -> str:
+        if label in AT_THE_START:
+            return label
+        return f"result {label}" if label in results else f"capacity of {label}"
 
     out: list[str] = []
     waiting: list[str] = []
@@ -50,7 +67,7 @@ def postfix(context: Context, at: Located, text: str) -> tuple[str, ...]:
         if sign is None:
             if not operand_next:
                 raise refuse()
-            out.append(number or (" ".join(total.split()) if total else f"capacity of {label}"))
+            out.append(number or (" ".join(total.split()) if total else named(label)))
             operand_next = False
         elif sign == "(":
             if not operand_next:

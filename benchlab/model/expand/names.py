@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchlab.model import instructions as code
-from benchlab.model.actions import Action, Keep, SetC, Zero
+from benchlab.model.actions import Action, Keep, Result, SetC, Zero
 from benchlab.model.amount import Amount
 from benchlab.model.conditions import Condition
 from benchlab.model.expand.context import AT_THE_START, Context
@@ -31,12 +31,15 @@ class Names:
         Results that somebody asks for: the sequencer keeps these and no others.
     variables : list of str
         Of the repeats around the step under expansion.
+    results : set of str
+        Names that are computed by a formula.
     """
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.wanted: set[str] = set()
         self.variables: list[str] = []
+        self.results: set[str] = set()
         self._labels: dict[str, Located] = {}
         self._values: set[str] = set()
         self._marks: set[str] = set()
@@ -83,6 +86,8 @@ class Names:
                 self._values.add(step.keep)
             elif isinstance(step, Zero):
                 self._marks.add(step.zero)
+            elif isinstance(step, Result):
+                self.results.update(step.result)
             elif isinstance(step, SetC):
                 highest = max(highest, step.only_if[1])
             elif isinstance(step, Block | Every):
@@ -111,6 +116,15 @@ class Names:
         """
         if not of or of in AT_THE_START:
             return
+        if of.startswith("result "):
+            if of.removeprefix("result ") in self.results:
+                return
+            raise self.context.fail(
+                at,
+                f"no 'result' computes '{of.removeprefix('result ')}'.",
+                f"Results: {', '.join(sorted(self.results)) or 'none'}.",
+                key,
+            )
         match = _RESULT.fullmatch(of)
         label = match[3] if match else of
         if label in self._values and of == f"capacity of {label}":
@@ -155,6 +169,8 @@ class Names:
             if asked.label:
                 self.want(at, f"capacity of {asked.label}", key)
             return asked
+        if asked.quantity.startswith("result "):
+            self.want(at, asked.quantity, key)
         if asked.label:
             self.want(at, asked.quantity, key)
             self.check_direction(at, asked.quantity, asked.text, key)
@@ -203,7 +219,7 @@ class Names:
             if isinstance(item, code.Branch):
                 condition = item.condition
                 if condition.quantity == "ended":
-                    condition = replace(condition, by=self._reason(item, condition))
+                    condition = replace(condition, by=self._reason(item.where, condition))
                 otherwise = self._target(item.otherwise, blocks) if item.otherwise else None
                 item = replace(
                     item,
@@ -215,6 +231,15 @@ class Names:
                 item = replace(item, otherwise=self._target(item.otherwise, blocks))
             done.append(item)
         return done
+
+    def decided(self, blocks: list[code.Block]) -> list[code.Block]:
+        """Return the blocks with every end that their conditions name by its text put in."""
+        return [
+            replace(block, until=replace(block.until, by=self._reason(block.where, block.until)))
+            if block.until is not None and block.until.quantity == "ended"
+            else block
+            for block in blocks
+        ]
 
     def _target(self, jump: code.Jump, blocks: list[code.Block]) -> code.Jump:
         if jump.place > -1_000_000:
@@ -251,12 +276,13 @@ class Names:
                 f"the jump back to '{label}' has no count, so it may never end.",
                 "Add at_most: 6 times.",
                 key,
+                "cannot-end",
             )
         return code.Jump(label, target, inside)
 
-    def _reason(self, branch: code.Branch, condition: Condition) -> str:
+    def _reason(self, where: str, condition: Condition) -> str:
         """Return the reason, as it is stored, of the end that a condition names by its text."""
-        if not condition.label:
+        if not condition.label:  # of the step just before, whose reason is known
             return condition.by
         texts = [
             (reason, text)
@@ -270,7 +296,7 @@ class Names:
         known = "; ".join(sorted({text for _, text in texts})) or "none"
         raise self.context.fail(
             at,
-            f"'{condition.text}' (line {branch.line}) names no end of this step.",
+            f"'{condition.text}' ({where}) names no end of this step.",
             f"Its ends: {known}.",
         )
 
