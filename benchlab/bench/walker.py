@@ -9,20 +9,33 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from benchlab.bench.ends import End
-from benchlab.bench.results import Finished, keep_results
 from benchlab.model import instructions as code
 from benchlab.model.amount import Amount, UnknownAmount
 from benchlab.model.conditions import Condition
 from benchlab.model.program import Program, StepPlan
 
-__all__ = ["Finished", "NoStep", "Told", "Walker"]
+__all__ = ["Finished", "Told", "Walker"]
 
 _MOST_IN_NO_TIME = 10_000
-"""Instructions between two steps; only a repeat that jumps over all its steps comes near."""
+"""Instructions between two steps; a program that is checked never comes near."""
 
 
-class NoStep(Exception):
-    """The program goes on and on without a step: every round of a repeat jumps over its steps."""
+class Finished(NamedTuple):
+    """What a step that ended moved and how it ended.
+
+    Attributes
+    ----------
+    own_end : bool
+        Whether the step came to an end of its own: only then do its results count.
+    """
+
+    reason: str
+    own_end: bool
+    net_ah: float
+    net_wh: float
+    second: float
+    start_volt: float
+    end_volt: float
 
 
 class Told(NamedTuple):
@@ -80,9 +93,6 @@ class Walker:
         self._runs: dict[str, int] = {}
         self._jumps: dict[int, int] = {}
         self._rows: dict[int, tuple[int, int]] = {}
-        self._inside = {
-            item.number: item.then.blocks for item in program.code if isinstance(item, code.Branch)
-        }
 
     def advance(self, live: Mapping[str, float], net_ah: float) -> StepPlan | None:
         """Go to the next step and count it; None when the program is done.
@@ -98,7 +108,6 @@ class Walker:
         ------
         benchlab.model.amount.UnknownAmount
             The step hangs on a result that is not there: its step never came to its own end.
-        NoStep
         """
         for _ in range(_MOST_IN_NO_TIME):
             self._place += 1
@@ -115,7 +124,7 @@ class Walker:
                 self.ended_as = item.name
                 return None
             self._carry_out(item, live, net_ah)
-        raise NoStep(f"{_MOST_IN_NO_TIME} instructions were carried out without a step")
+        raise AssertionError("the program goes in a circle without a step")
 
     def renumbered(self) -> StepPlan:
         """Return the step under way with the results as they are known by now."""
@@ -123,12 +132,38 @@ class Walker:
         return self.plan
 
     def finished(self, result: Finished) -> None:
-        """Take note of how a step ended; a second call for the same step replaces the first."""
+        """Take note of how the step under way ended; a second call replaces the first."""
         self.known["end voltage of last"] = result.end_volt
+        label = self._written.label
         self._reasons[""] = result.reason
-        if result.label:
-            self._reasons[result.label] = result.reason
-        keep_results(result, self._program.kept, self.known, self._runs)
+        if not label:
+            return
+        self._reasons[label] = result.reason
+        if not result.own_end:
+            return
+        first = label not in self._runs
+        again = self._runs.get(label) == self.step_count
+        values = {
+            "capacity": abs(result.net_ah),
+            "energy": abs(result.net_wh),
+            "duration": result.second,
+            "end voltage": result.end_volt,
+            "start voltage": result.start_volt,
+        }
+        kept, known = self._program.kept, self.known
+        total = f"sum of {label}"
+        if total in kept:
+            before = known.get(f"{total} before", 0.0) if again else known.get(total, 0.0)
+            known[f"{total} before"] = before
+            known[total] = before + values["capacity"]
+        for name, value in values.items():
+            if f"{name} of {label}" in kept:
+                known[f"{name} of {label}"] = value
+            key = f"{name} of first {label}"
+            if key in kept and (first or known.get(f"step of {key}") == self.step_count):
+                known[key] = value
+                known[f"step of {key}"] = self.step_count
+        self._runs[label] = self.step_count
 
     def add_rounds(self, count: int) -> str:
         """Let the outermost repeat under way that counts cycles go on for more rounds.
@@ -140,7 +175,7 @@ class Walker:
         """
         for frame in self._stack:
             block = self._program.blocks[frame.block]
-            if count > 0 and block.counts and frame.rounds > 1:
+            if block.counts and frame.rounds > 1:
                 frame.rounds += count
                 return f"{block.label or 'the repeat'} now has {frame.rounds} rounds"
         return ""
@@ -174,7 +209,6 @@ class Walker:
             if around.round % block.every:
                 self._place = block.last
                 return
-        self._count_anew(block)
         self._stack.append(_Frame(block.number, block.rounds))
         if block.variable:
             self.known[block.variable] = block.values[0]
@@ -189,28 +223,17 @@ class Walker:
             return
         frame.round += 1
         frame.counted = False
-        self._count_anew(block)
         if block.variable and frame.round <= len(block.values):
             self.known[block.variable] = block.values[frame.round - 1]
         self._place = block.first
 
-    def _count_anew(self, block: code.Block) -> None:
-        """Let jumps that stay inside a round of this block be counted from zero in the next one."""
-        for number in list(self._jumps):
-            if block.number in self._inside[number]:
-                del self._jumps[number]
-
     def _branch(self, item: code.Branch, live: Mapping[str, float]) -> None:
         if not self._holds_in_a_row(item, live):
-            # a jump out of a repeat passes here once a round: counted anew there, it never ends
-            left = self._stack[len(item.then.blocks) :]
-            if not any(frame.rounds > 1 for frame in left):
-                self._jumps.pop(item.number, None)
+            self._jumps.pop(item.number, None)
             return
         taken = self._jumps.get(item.number, 0) + 1
         if item.at_most and taken > item.at_most:
-            if len(self._stack) == len(item.then.blocks):
-                self._jumps.pop(item.number, None)
+            self._jumps.pop(item.number, None)
             self.told.append(
                 Told("alarm", f"still {item.condition.text} after {item.at_most} times")
             )
