@@ -127,6 +127,14 @@ class Capabilities:
         What the cell sees if the host dies, in one sentence.
     measures_when_off : bool
         Whether the cell's voltage can be read while the output is open.
+    holds_discharging : bool
+        Whether it can hold a voltage while the cell is discharged; each can while it is charged.
+    envelope : tuple of (float, float)
+        Corners of what it carries, volts rising: up to that voltage limit this many amperes. Empty:
+        range and power say it all.
+    arms : tuple of (str, str)
+        Which limits of a run it keeps by itself (``high voltage``, ``low voltage``, ``charge
+        current``, ``discharge current``), and how; the others only software enforces.
     """
 
     voltage_volt: tuple[float, float]
@@ -142,6 +150,9 @@ class Capabilities:
     off_leaves: str
     host_dies: str
     voltage_margin_volt: float
+    holds_discharging: bool = True
+    envelope: tuple[tuple[float, float], ...] = ()
+    arms: tuple[tuple[str, str], ...] = ()
     current_ranges: tuple[RangeAccuracy, ...] = ()
     voltage_ranges: tuple[RangeAccuracy, ...] = ()
 

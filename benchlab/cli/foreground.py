@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from benchlab import __version__
-from benchlab.bench.checks import check_instrument
 from benchlab.bench.clock import Clock, RealClock, VirtualClock
 from benchlab.bench.outcome import Outcome, Progress
 from benchlab.bench.prepare import prepare
@@ -21,7 +20,8 @@ from benchlab.bench.twin import Twin, TwinSpec
 from benchlab.bench.worker import RunWorker
 from benchlab.cli.around import around
 from benchlab.cli.ask import operator_for
-from benchlab.cli.channel import Channel, capabilities_beside
+from benchlab.cli.channel import Channel
+from benchlab.cli.checking import remarks_on
 from benchlab.cli.guardian import Guardian, guarded
 from benchlab.cli.recording import Recording
 from benchlab.cli.stopper import Stopper
@@ -84,7 +84,8 @@ def run_foreground(
     """
     folder = run_folder(options.out)
     _check_paths(options, folder)
-    _check_instruments(program, options, note)
+    for remark in remarks_on(program, cell, options.channel, options.sensors, options.chamber):
+        note(str(remark))
     operator = operator_for(program, options.answers, cell.id, note)
     clock = VirtualClock() if options.fast else RealClock()
     guard = guarded(options.channel, folder / "guardian.log")
@@ -130,19 +131,6 @@ def run_foreground(
     if options.copy_to is not None:
         note(f"a verified copy is {copy_verified(options.out, options.copy_to)}")
     return RunResult(outcome, options.out, closed.digest, closed.rows, told)
-
-
-def _check_instruments(program: Program, options: RunOptions, note: Callable[[str], None]) -> None:
-    channels: set[str] = set()
-    for sensor in options.sensors:
-        channels.update(getattr(capabilities_beside(sensor), "channels", ()))
-    chamber = options.chamber
-    climate = None if chamber is None else capabilities_beside(chamber)
-    can = options.channel.module().CAPABILITIES
-    for text in check_instrument(
-        program, can, options.channel.driver, channels=channels, chamber=climate
-    ):
-        note(text)
 
 
 def _check_paths(options: RunOptions, folder: Path) -> None:

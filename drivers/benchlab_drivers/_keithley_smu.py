@@ -78,6 +78,17 @@ def capabilities_of(sheet: KeithleySheet) -> Capabilities:
         host_dies="the output stays as it was: the current flows on until the cell is at the"
         " voltage of the step's end, and is held there",
         voltage_margin_volt=0.010,
+        envelope=tuple(
+            (item.full_scale, sheet.ampere_at(item.full_scale))
+            for item in sheet.source_voltage
+            if LEAST_RANGE_VOLT <= item.full_scale <= LARGEST_RANGE_VOLT
+        ),
+        arms=(
+            ("high voltage", "each set point, and overvoltage protection at its next level above"),
+            ("low voltage", "each set point while it discharges"),
+            ("charge current", "each set point"),
+            ("discharge current", "each set point"),
+        ),
         current_ranges=sheet.measure_current,
         voltage_ranges=sheet.measure_voltage,
     )
