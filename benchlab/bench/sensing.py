@@ -3,34 +3,53 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
 
-from benchlab.bench.surroundings import Chamber, ChamberState, Sensed, Sensor
-from benchlab.errors import BenchError, LinkError
+from benchlab.bench.clock import Clock
+from benchlab.bench.surroundings import Chamber, ChamberState, Sensor
+from benchlab.errors import BenchError
 
 __all__ = ["SURFACE", "Surroundings"]
 
 SURFACE = "surface_temperature_celsius"
 PERIOD_SECOND = 2.0
+VIRTUAL_PERIOD_SECOND = 10.0
+"""On a virtual clock a scan holds up the cell's own instrument, so fewer are made."""
 
 
 class Surroundings:
     """The sensors and the chamber of one channel.
 
+    On a real clock the sensors are read in a thread of their own: a scan of thermocouples takes
+    longer than a reading of the cell may be late.
+
     Attributes
     ----------
     values : dict
-        The latest value of each sensor's channel, by column name.
-    lost : dict
-        What was wrong with each sensor when it was read last.
+        The latest value of each sensor's channel, by column name; NaN where it is lost.
+    heard : float
+        Clock seconds of the latest surface temperature.
     """
 
-    def __init__(self, sensors: Sequence[Sensor] = (), chamber: Chamber | None = None) -> None:
+    def __init__(
+        self,
+        sensors: Sequence[Sensor] = (),
+        chamber: Chamber | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self.sensors = tuple(sensors)
         self.chamber = chamber
         self.values: dict[str, float] = {}
-        self.lost: dict[int, str] = {}
+        self.heard = math.nan
+        self._clock = clock
+        self._lost: set[int] = set()
+        self._told: list[str] = []
         self._due = -math.inf
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._period = max([PERIOD_SECOND, *(s.fastest_period_second for s in self.sensors)])
 
     def __bool__(self) -> bool:
         return bool(self.sensors)
@@ -40,35 +59,69 @@ class Surroundings:
         """The columns that the sensors give."""
         return frozenset(name for sensor in self.sensors for name in sensor.channels)
 
+    def start(self) -> None:
+        """Begin to read: on a real clock in a thread of its own."""
+        if self.sensors and self._clock is not None and not self._clock.virtual:
+            self._thread = threading.Thread(target=self._go_on, name="sensors", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Read no more, and let the sensors' lines go."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+
     def is_due(self, now: float) -> bool:
-        """Say whether the sensors are to be read again."""
+        """Say whether there is to be something new."""
         return bool(self.sensors) and now >= self._due
 
     def read(self, now: float) -> list[str]:
-        """Read every sensor; return what changed for the worse or the better, in words.
+        """Bring `values` up to date; return what changed for the worse or the better, in words."""
+        if self._thread is None:
+            self._due = now + max(self._period, VIRTUAL_PERIOD_SECOND)
+            self._scan()
+        else:
+            self._due = now + self._period / 2.0
+        with self._lock:
+            told, self._told = self._told, []
+        return told
 
-        A sensor that does not answer is asked again on a line opened anew the next time; how long
-        it may be silent is the guard's to say.
+    def _go_on(self) -> None:
+        while not self._over.is_set():
+            self._scan()
+            self._over.wait(self._period)
+
+    def _scan(self) -> None:
+        """Read every sensor once.
+
+        One that does not answer is asked again on a line opened anew the next time; how long it
+        may be silent is the guard's to say.
         """
-        told = []
-        period = max([PERIOD_SECOND, *(sensor.fastest_period_second for sensor in self.sensors)])
-        self._due = now + period
         for place, sensor in enumerate(self.sensors):
             try:
-                if place in self.lost:
+                if place in self._lost:
                     sensor.recover()
-                sensed: Sensed = sensor.read()
-            except (LinkError, BenchError) as error:
-                if place not in self.lost:
-                    told.append(f"a sensor does not answer: {error.what}")
-                self.lost[place] = error.what
-                for name in sensor.channels:
-                    self.values[name] = math.nan
+                time, values = sensor.read()
+            except BenchError as error:
+                if place not in self._lost:
+                    self._tell(f"a sensor does not answer: {error.what}")
+                self._lost.add(place)
+                self._take(dict.fromkeys(sensor.channels, math.nan), math.nan)
                 continue
-            if self.lost.pop(place, None) is not None:
-                told.append("the sensor answers again")
-            self.values.update(sensed.values)
-        return told
+            if place in self._lost:
+                self._lost.discard(place)
+                self._tell("the sensor answers again")
+            self._take(values, time)
+
+    def _tell(self, text: str) -> None:
+        with self._lock:
+            self._told.append(text)
+
+    def _take(self, values: Mapping[str, float], time: float) -> None:
+        with self._lock:
+            self.values = {**self.values, **values}
+            if not math.isnan(values.get(SURFACE, math.nan)):
+                self.heard = time
 
     def surface(self) -> float:
         """Return the latest surface temperature; NaN: none."""
@@ -84,7 +137,7 @@ class Surroundings:
             return None
         try:
             return self.chamber.read()
-        except LinkError:
+        except BenchError:
             try:
                 self.chamber.recover()
             except BenchError:

@@ -336,9 +336,9 @@ class StepRunner:
         self.log.celsius = surroundings.surface()
         if SURFACE not in surroundings.channels:
             return
-        charging = reading.current > 0.0
-        trip = self.warmth.reading(self.clock.now, self.log.celsius, charging=charging)
-        if trip is not None:
+        charging, heard = reading.current > 0.0, surroundings.heard
+        trip = self.warmth.reading(heard, self.log.celsius, charging=charging)
+        if trip := trip or self.warmth.tick(self.clock.now):
             self.trip(trip, reading)
 
     def believed(self, reading: Reading) -> Reading:

@@ -44,9 +44,15 @@ class TemperatureGuard:
         self._heard = now
 
     def reading(self, time: float, celsius: float, *, charging: bool) -> Trip | None:
-        """Judge a temperature; one that is no number is a fault of the sensor, and silence."""
-        if math.isnan(celsius):
-            return self.tick(time)
+        """Judge a temperature once; one that is no number is a fault of the sensor, and silence.
+
+        Parameters
+        ----------
+        time : float
+            Clock seconds at which it was measured.
+        """
+        if math.isnan(celsius) or time == self._heard:
+            return None
         self._heard = time
         limits = self._limits
         hard = limits.hard_charging_celsius if charging else limits.hard_otherwise_celsius

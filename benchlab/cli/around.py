@@ -56,7 +56,12 @@ def around(
                 low, high = max(low, span[0]), min(high, span[1])
             air.arm(low, high)
             note(f"chamber: {identity.model} {identity.serial_number}, {low:g} to {high:g} degC")
-        yield Surroundings(found, air)
+        surroundings = Surroundings(found, air, clock)
+        surroundings.start()
+        try:
+            yield surroundings
+        finally:
+            surroundings.stop()
     finally:
         for device in opened:
             device.close()
