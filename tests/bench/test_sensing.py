@@ -1,4 +1,4 @@
-"""Sensors beside a cell: read in time, in a thread on a real clock, and missed when they are lost."""
+"""Sensors beside a cell: read in time, in a thread on a real clock, missed when they are lost."""
 
 import math
 import threading
