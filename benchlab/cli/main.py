@@ -30,8 +30,8 @@ Exit codes: 0 done, 2 wrong words, 10-16 a file, 20-27 an instrument or cell, 30
 
 
 def _commands() -> dict[str, str]:
-    # a command named like a word of Python has a trailing underscore in its file name
-    return {name.rstrip("_"): name for name in plugins.names("commands")}
+    # a file name has underscores where a command has hyphens, and one behind a word of Python
+    return {name.rstrip("_").replace("_", "-"): name for name in plugins.names("commands")}
 
 
 def _parser(commands: dict[str, str], wanted: str | None) -> argparse.ArgumentParser:

@@ -25,21 +25,28 @@ MOST_EXTRA_ROWS = 20.0
 CLOSED_ROW_BYTES = 35.0
 CLOSED_FILE_BYTES = 80e3
 JOURNAL_ROW_BYTES = 88.0
-JOURNAL_STEP_BYTES = 900.0
-JOURNAL_SECOND_BYTES = 1900.0
-"""The state that a restart needs, kept each second of a run on the real clock."""
+JOURNAL_STEP_BYTES = 960.0
+JOURNAL_STATE_BYTES = 1500.0
+"""The state that a restart needs: kept each second, or each control period if that is longer."""
 LIVE_ROW_BYTES = 84.0
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Seconds, rows and bytes; the journal's bytes are those of a run on the real clock."""
+    """Seconds, rows and bytes; journal and live view are those of a run on the real clock.
+
+    Attributes
+    ----------
+    state_second : float
+        How often the journal keeps the state that a restart needs.
+    """
 
     about_second: float = 0.0
     at_most_second: float = 0.0
     about_rows: float = 0.0
     at_most_rows: float = 0.0
     steps: float = 0.0
+    state_second: float = 1.0
 
     def times(self, count: float) -> Estimate:
         """Return what so many executions take."""
@@ -49,6 +56,7 @@ class Estimate:
             self.about_rows * count,
             self.at_most_rows * count,
             self.steps * count,
+            self.state_second,
         )
 
     def plus(self, other: Estimate) -> Estimate:
@@ -59,6 +67,7 @@ class Estimate:
             self.about_rows + other.about_rows,
             self.at_most_rows + other.at_most_rows,
             self.steps + other.steps,
+            other.state_second,
         )
 
     @property
@@ -69,12 +78,19 @@ class Estimate:
     @property
     def about_running_bytes(self) -> float:
         """Return the size of journal and live view just before the end."""
-        return _running(self.about_rows, self.about_second, self.steps)
+        return self._running(self.about_rows, self.about_second)
 
     @property
     def at_most_running_bytes(self) -> float:
         """Return the size that journal and live view can reach."""
-        return _running(self.at_most_rows, self.at_most_second, self.steps)
+        return self._running(self.at_most_rows, self.at_most_second)
+
+    def _running(self, rows: float, second: float) -> float:
+        return (
+            (JOURNAL_ROW_BYTES + LIVE_ROW_BYTES) * rows
+            + JOURNAL_STEP_BYTES * self.steps
+            + JOURNAL_STATE_BYTES * second / self.state_second
+        )
 
     def record(self) -> dict[str, Any]:
         """Return plain values, as for JSON."""
@@ -85,14 +101,6 @@ class Estimate:
             "at_most_running_bytes": self.at_most_running_bytes,
         }
         return {name: round(value) for name, value in found.items()}
-
-
-def _running(rows: float, second: float, steps: float) -> float:
-    return (
-        (JOURNAL_ROW_BYTES + LIVE_ROW_BYTES) * rows
-        + JOURNAL_STEP_BYTES * steps
-        + JOURNAL_SECOND_BYTES * second
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +179,8 @@ def _step(program: Program, step: StepPlan) -> Estimate:
     if math.isfinite(step.hold_end_second) and math.isinf(most):
         most = step.hold_end_second
     about = min(_about_second(program, step), most)
-    return Estimate(
-        about, most, _about_rows(program, step, about), _most_rows(program, step, most), 1.0
-    )
+    rows, most_rows = _about_rows(program, step, about), _most_rows(program, step, most)
+    return Estimate(about, most, rows, most_rows, 1.0, max(1.0, program.period_second))
 
 
 def _about_second(program: Program, step: StepPlan) -> float:
