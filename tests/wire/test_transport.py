@@ -2,12 +2,14 @@
 
 import socket
 import threading
+import time
 
 import pytest
 
 from benchlab.bench.clock import RealClock
 from benchlab.errors import GarbledAnswer, LinkLost, LinkRefused, LinkTimeout
-from benchlab_drivers.wire.transport import SocketTransport, VisaTransport, open_transport
+from benchlab_drivers.wire.stream import HURRIED_SECOND, SLICE_SECOND
+from benchlab_drivers.wire.transport import SocketTransport, open_transport
 
 
 class Peer:
@@ -64,7 +66,10 @@ def answers(*parts):
 def test_an_answer_split_anywhere_is_one_answer(line):
     transport, _ = line(answers(b"+3.7", b"0E+00,", b"+1.0E-01", b"\n"))
     assert transport.query(b":READ?\n") == b"+3.70E+00,+1.0E-01"
-    assert transport.transcript[-1][1:] == (b":READ?\n", b"+3.70E+00,+1.0E-01")
+    kept = transport.transcript[-1]
+    assert (kept.request, kept.answer) == (b":READ?\n", b"+3.70E+00,+1.0E-01\n")
+    assert 0.0 < kept.second < 1.0
+    assert not kept.problem
 
 
 def test_silence_is_a_timeout_and_then_nothing_is_believed(line):
@@ -122,6 +127,64 @@ def test_bytes_waiting_before_a_request_are_an_error(line):
     assert caught.value.got == b"surprise\n"
 
 
+def test_what_came_of_a_lost_answer_is_kept(line):
+    transport, _ = line(answers(b"+3.7"))
+    with pytest.raises(LinkTimeout):
+        transport.query(b":READ?\n")
+    assert transport.transcript[-1].answer == b"+3.7"
+    assert "no answer" in transport.transcript[-1].problem
+
+
+def test_a_stop_ends_a_wait_long_before_its_time_out(line):
+    transport, _ = line(answers(), timeout=60.0)
+    transport.stop.set()
+    began = time.monotonic()
+    with pytest.raises(LinkTimeout, match="a stop was asked for"):
+        transport.query(b":READ?\n")
+    assert time.monotonic() - began < HURRIED_SECOND + 5 * SLICE_SECOND
+
+
+def test_a_stop_leaves_an_instrument_that_answers_alone(line):
+    transport, _ = line(answers(b"0\n"))
+    transport.stop.set()
+    assert transport.query(b":OUTP OFF;:OUTP?\n") == b"0"
+
+
+def test_a_closed_peer_and_a_silent_one_cost_no_processor_time(line):
+    transport, peer = line(answers(), lambda connection, go: None, timeout=1.0)
+    began = time.process_time()
+    with pytest.raises(LinkTimeout):
+        transport.query(b":READ?\n")
+    peer.go.set()
+    transport.open()
+    with pytest.raises(LinkLost):
+        transport.query(b":READ?\n")
+    assert time.process_time() - began < 0.2, "it spins"
+
+
+def test_two_threads_never_get_each_others_answers(line):
+    def echo(connection, go):
+        while request := connection.recv(4096):
+            connection.sendall(request)
+
+    transport, _ = line(echo, timeout=10.0)
+    wrong = []
+
+    def ask(name):
+        for k in range(200):
+            text = b"%s%d" % (name, k)
+            if transport.query(text + b"\n") != text:
+                wrong.append(text)
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in (b"volt", b"ampere")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert wrong == []
+    transport.close()
+
+
 def test_a_peer_that_closes_mid_answer_is_lost_at_once(line):
     def hangs_up(connection, go):
         connection.recv(4096)
@@ -154,14 +217,3 @@ def test_nobody_listens():
 def test_a_resource_that_is_no_resource():
     with pytest.raises(LinkRefused):
         open_transport("nonsense", RealClock())
-
-
-def test_visa_carries_the_same_bytes():
-    peer = Peer(answers(b"KEITHLEY,2450\n"))
-    transport = VisaTransport(
-        f"TCPIP::127.0.0.1::{peer.port}::SOCKET", RealClock(), timeout_second=2.0
-    )
-    transport.open()
-    assert transport.query(b"*IDN?\n") == b"KEITHLEY,2450"
-    transport.close()
-    peer.close()

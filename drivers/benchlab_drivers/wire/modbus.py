@@ -6,7 +6,6 @@ unit, function, data (Modbus Messaging on TCP/IP Implementation Guide 1.0b, 3.1.
 
 from __future__ import annotations
 
-import socket
 import struct
 
 from benchlab.bench.clock import Clock
@@ -36,23 +35,14 @@ def frame_length(pending: bytes | bytearray) -> int:
 class ModbusSocket(SocketTransport):
     """A TCP socket whose answers are frames of Modbus TCP."""
 
-    def _receive(self, line: socket.socket, request: bytes) -> bytes:
-        deadline = self._clock.now + self._timeout
-        got = bytearray()
-        while True:
-            try:
-                part = line.recv(LONGEST_FRAME)
-            except BlockingIOError:
-                self._wait(line, deadline, request, writing=False)
-                continue
-            if not part:
-                raise self._lost()
-            got += part
-            length = frame_length(got)
-            if length == len(got):
-                return bytes(got)
-            if length or len(got) > LONGEST_FRAME:
-                raise GarbledAnswer(request, bytes(got), where=self.where)
+    def _answer_length(self, got: bytearray, request: bytes) -> int:
+        length = frame_length(got)
+        if len(got) > length and (length or len(got) > LONGEST_FRAME):
+            self._refuse(request, got)
+        return length
+
+    def _stripped(self, answer: bytes) -> bytes:
+        return answer
 
 
 class ModbusLine:
