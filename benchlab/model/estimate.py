@@ -93,14 +93,16 @@ class Estimate:
         )
 
     def record(self) -> dict[str, Any]:
-        """Return plain values, as for JSON."""
+        """Return plain values, as for JSON; null where there is no bound."""
         found = {
             **asdict(self),
             "about_closed_bytes": self.about_closed_bytes,
             "about_running_bytes": self.about_running_bytes,
             "at_most_running_bytes": self.at_most_running_bytes,
         }
-        return {name: round(value) for name, value in found.items()}
+        return {
+            name: round(value) if math.isfinite(value) else None for name, value in found.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +145,14 @@ def estimate(program: Program) -> ProgramEstimate:
         steps.append(
             StepEstimate(step.step_id, _step(program, step), entry.times * again[step.step_id])
         )
-    blocks = []
-    for block in program.blocks:
-        inside = [
-            item
-            for item, entry in zip(steps, program.entries, strict=True)
-            if block.number in entry.blocks
-        ]
-        blocks.append(
-            BlockEstimate(block.number, block.label, block.rounds, block.times, _sum(inside))
-        )
+    inside = [Estimate() for _ in program.blocks]
+    for item, entry in zip(steps, program.entries, strict=True):
+        for number in entry.blocks:
+            inside[number] = inside[number].plus(item.each.times(item.times))
+    blocks = [
+        BlockEstimate(block.number, block.label, block.rounds, block.times, whole)
+        for block, whole in zip(program.blocks, inside, strict=True)
+    ]
     return ProgramEstimate(tuple(steps), tuple(blocks), _sum(steps))
 
 

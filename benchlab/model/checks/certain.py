@@ -52,18 +52,18 @@ def _span(program: Program, asked: Condition) -> tuple[float, float] | None:
 def conditions(program: Program) -> list[Remark]:
     """Return the loops and branches that are decided before the run begins."""
     found = []
+    executions = _executions(program)
     for item in program.code:
         if isinstance(item, code.Branch):
-            found.extend(_branch(program, item))
+            found.extend(_branch(program, item, executions.get(item.condition.label, 0)))
         elif isinstance(item, code.Leave):
             found.extend(_loop(program, program.blocks[item.block]))
     return found
 
 
-def _branch(program: Program, item: code.Branch) -> list[Remark]:
+def _branch(program: Program, item: code.Branch, executions: int) -> list[Remark]:
     holds = verdict(program, item.condition)
     if holds is None:
-        executions = _executions(program, item.condition.label)
         if not executions or item.condition.in_a_row <= executions:
             return []
         return [_never(item, f"'{item.condition.label}' runs {executions} times at most")]
@@ -91,12 +91,15 @@ def _never(item: code.Branch, why: str) -> Remark:
     )
 
 
-def _executions(program: Program, label: str) -> int:
-    """Return how often a label's steps run at most; 0 where jumps back hide it."""
+def _executions(program: Program) -> dict[str, int]:
+    """Return how often each label's steps run at most; nothing where jumps back hide it."""
+    found: dict[str, int] = {}
     if any(isinstance(item, code.Branch) and item.at_most for item in program.code):
-        return 0
-    pairs = zip(program.steps, program.entries, strict=True)
-    return sum(entry.times for step, entry in pairs if label and step.label == label)
+        return found
+    for step, entry in zip(program.steps, program.entries, strict=True):
+        if step.label:
+            found[step.label] = found.get(step.label, 0) + entry.times
+    return found
 
 
 def _loop(program: Program, block: code.Block) -> list[Remark]:
