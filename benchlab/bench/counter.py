@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from benchlab.bench.plain import put_back, taken
+
 __all__ = ["Counter", "StepTotals", "Totals"]
 
 _HALF_HOUR = 7200.0
@@ -176,6 +178,16 @@ class Counter:
         self.after_level(time, voltage, current)
 
     @property
+    def carried(self) -> tuple[float, float]:
+        """Ah and Wh that the step under way moved in an earlier run."""
+        return self._carried
+
+    @property
+    def current(self) -> float:
+        """Of the last reading that was integrated, A."""
+        return self._current
+
+    @property
     def energy(self) -> float:
         """Net energy of the step so far, Wh."""
         return self._energy
@@ -240,26 +252,23 @@ class Counter:
 
     def state(self, now: float) -> dict[str, Any]:
         """Return the counters and the step under way as plain values; times before now."""
-        kept = {name: _plain(getattr(self, name)) for name in _KEPT}
-        return {**kept, "_time": _plain(self._time - now)}
+        kept: dict[str, Any] = taken(self, _KEPT, _TIMES, now)
+        return kept
 
     def restore(self, state: Mapping[str, Any], now: float) -> None:
         """Count on from a state, as if now were the instant it was taken at."""
-        for name in _KEPT:
-            value = state[name]
-            if name in _TOTALS and value is not None:
-                value = Totals(*value)
-            elif name == "_carried":
-                value = tuple(value)
-            elif value is None and name != "_both":
-                value = _EMPTY.get(name, math.nan)
-            setattr(self, name, value)
-        self._time = math.nan if state["_time"] is None else now + state["_time"]
+        put_back(self, state, _KEPT, _TIMES, now, _EMPTY)
+        self._base, self._start = Totals(*self._base), Totals(*self._start)
+        self._both = None if self._both is None else Totals(*self._both)
+        self._carried = (self._carried[0], self._carried[1])
 
 
-_TOTALS = ("_base", "_start", "_both")
+_TIMES = ("_time",)
 _KEPT = (
-    *_TOTALS,
+    "_time",
+    "_base",
+    "_start",
+    "_both",
     "charge",
     "_energy",
     "_carried",
@@ -271,13 +280,7 @@ _KEPT = (
     "_high",
     "_count",
 )
-_EMPTY = {"_low": math.inf, "_high": -math.inf}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return list(value)
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+_EMPTY = {"_low": math.inf, "_high": -math.inf, "_both": None}
 
 
 def _areas(before: float, after: float, hours: float) -> tuple[float, float]:

@@ -1,8 +1,9 @@
 """Says of each reading whether the cell is safe; pure, and asked before anything else.
 
-A reading beyond a hard limit trips at once. A reading beyond a limit of the protocol is suspect:
-further ones are asked for at once, and trip when they are beyond too, for as long as the limit says
-that it must last.
+A reading beyond a hard limit trips at once, unless its voltage leapt there from one reading to the
+next: then the very next one, asked for at once, decides (docs/decisions/0007). A reading beyond a
+limit of the protocol is suspect: further ones are asked for at once, and trip when they are beyond
+too, for as long as the limit says that it must last.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchlab.bench.plain import put_back, taken
 from benchlab.model.limits import RunLimits
 from benchlab.model.program import Control, StepPlan
 
@@ -21,6 +23,10 @@ CONTACT_FRACTION = 0.5
 RAIL_FRACTION = 0.02
 NEAR_VOLT = 0.02
 AT_RAIL_VOLT = 0.005
+LEAP_VOLT = 0.25
+"""No cell moves as far between two readings without its current being changed."""
+IDLE_FRACTION = 0.1
+"""A current larger than this share of the smaller limit flows where none was set."""
 SILENCE_PERIODS = 10.0
 SILENCE_LEAST_SECOND = 5.0
 
@@ -68,6 +74,7 @@ class Guard:
         "_heard",
         "_high",
         "_hold",
+        "_idle",
         "_last",
         "_least_current",
         "_limits",
@@ -80,6 +87,7 @@ class Guard:
         "_since",
         "_suspect",
         "_top",
+        "_volt",
     )
 
     def __init__(self, limits: RunLimits, period_second: float) -> None:
@@ -93,7 +101,9 @@ class Guard:
         self._absent = False
         self._since = math.nan
         self._top, self._bottom = limits.charge_ampere, -limits.discharge_ampere
+        self._idle = IDLE_FRACTION * min(limits.charge_ampere, limits.discharge_ampere)
         self._most = limits.step_charge_ah
+        self._volt = math.nan
         self._heard = math.nan
         self._suspect = ""
         self._driven = self._hold = False
@@ -109,6 +119,14 @@ class Guard:
     def low_volt(self) -> float:
         """The lower voltage limit at this time of the run."""
         return self._low
+
+    def seen(self, voltage: float) -> None:
+        """Tell at which voltage the cell was seen by somebody else."""
+        self._volt = voltage
+
+    def hear(self, time: float) -> None:
+        """Count silence from here on: the run was paused."""
+        self._heard = time
 
     def arm_formed(self) -> None:
         """Let the lower voltage limits of a formed cell hold from here on."""
@@ -181,11 +199,15 @@ class Guard:
         ):
             if not self._contact:
                 self._suspect = ""
+                self._volt = voltage
                 return None
             if not self._driven:
+                if not -self._idle <= current <= self._idle:
+                    return self._unasked(time, current)
                 # 0 A regulated into an open lead drive it to the bound
                 if self._open or voltage < self._rail:
                     self._suspect = ""
+                    self._volt = voltage
                     return None
                 return self._confirm(
                     time, f"contact lost: the leads stand at {voltage:g} V without current", "bench"
@@ -194,6 +216,7 @@ class Guard:
             if flowing >= self._least_current or not self._lost(voltage, flowing):
                 self._last = flowing
                 self._suspect = ""
+                self._volt = voltage
                 return None
             what = (
                 "contact lost" if flowing > -self._least_current / 10.0 else "the wrong way round"
@@ -207,9 +230,10 @@ class Guard:
         if self._absent and self._open and abs(current) <= self._top:
             return None  # the cell is away: its leads stand anywhere
         if self._open and voltage != voltage:
-            if self._bottom <= current <= self._top:
+            if -self._idle <= current <= self._idle:
+                self._suspect = ""
                 return None
-            return self._confirm(time, f"{current:g} A flow though the circuit is open", "bench")
+            return self._unasked(time, current)
         return self._judge(time, voltage, current, charge)
 
     def tick(self, now: float) -> Trip | None:
@@ -235,6 +259,11 @@ class Guard:
         limits = self._limits
         if voltage != voltage or current != current:
             return self._confirm(time, "the instrument reports overrange or no number", "bench")
+        hard_current = -limits.hard_discharge_ampere <= current <= limits.hard_charge_ampere
+        leapt = abs(voltage - self._volt) > LEAP_VOLT
+        if hard_current and leapt and not self._hard_low <= voltage <= limits.hard_high_volt:
+            cause = f"voltage {voltage:g} V where the cell stood at {self._volt:g} V just before"
+            return self._confirm(time, cause, "cell type")
         for seen, low, high, unit, word in (
             (voltage, self._hard_low, limits.hard_high_volt, "V", "voltage"),
             (current, -limits.hard_discharge_ampere, limits.hard_charge_ampere, "A", "current"),
@@ -252,6 +281,10 @@ class Guard:
             return self._confirm(time, f"current {current:g} A beyond {bound:g} A", "protocol")
         return Trip(f"{abs(charge):g} Ah moved in one step, beyond {self._most:g} Ah", "protocol")
 
+    def _unasked(self, time: float, current: float) -> Suspect | Trip:
+        where = "though the circuit is open" if self._open else "where none was set"
+        return self._confirm(time, f"{current:g} A flow {where}", "bench")
+
     def _confirm(self, time: float, cause: str, owner: str) -> Suspect | Trip:
         """Trip when the readings before were suspect too, for as long as it must last."""
         if not self._suspect:
@@ -262,20 +295,12 @@ class Guard:
 
     def state(self, now: float) -> dict[str, Any]:
         """Return what was seen and set, as plain values; times as seconds before now."""
-        return {
-            name: _plain(getattr(self, name) - now if name in _TIMES else getattr(self, name))
-            for name in _KEPT
-        }
+        kept: dict[str, Any] = taken(self, _KEPT, _TIMES, now)
+        return kept
 
     def restore(self, state: Mapping[str, Any], now: float) -> None:
         """Guard on from a state, as if now were the instant it was taken at."""
-        for name in _KEPT:
-            value = state[name]
-            if value is None:
-                value = math.inf if name == "_rail" else math.nan
-            elif name in _TIMES:
-                value += now
-            setattr(self, name, value)
+        put_back(self, state, _KEPT, _TIMES, now, {"_rail": math.inf})
         if self._formed:
             self.arm_formed()
 
@@ -297,8 +322,5 @@ _KEPT = (
     "_rail",
     "_cutoff",
     "_last",
+    "_volt",
 )
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,10 +1,11 @@
-"""The output of one run: changes it, knows what it was set to, and makes it safe."""
+"""The output of one run: changes it, knows what it was set to, and makes the channel safe."""
 
 from __future__ import annotations
 
 from benchlab.bench.clock import Clock
 from benchlab.bench.roles import Edge, Mode, OffProof, Setpoint, Source
 from benchlab.bench.run_log import RunLog
+from benchlab.bench.surroundings import Chamber
 from benchlab.bench.truth import EdgeWatcher
 
 __all__ = ["Output"]
@@ -23,7 +24,14 @@ class Output:
         What is known of the output since it was last made safe.
     """
 
-    def __init__(self, source: Source, clock: Clock, log: RunLog, edges: EdgeWatcher) -> None:
+    def __init__(
+        self,
+        source: Source,
+        clock: Clock,
+        log: RunLog,
+        edges: EdgeWatcher,
+        chamber: Chamber | None = None,
+    ) -> None:
         self.setpoint = Setpoint(Mode.OPEN)
         self.blind = False
         self.off = OffProof(False, "nothing was sent")
@@ -32,6 +40,8 @@ class Output:
         self._log = log
         self._edges = edges
         self._on = False
+        self._chamber = chamber
+        self._warm: tuple[bool, str] | None = None
 
     def apply(self, setpoint: Setpoint) -> Edge:
         """Change the output; that it is to be on is recorded before it is for the first time."""
@@ -46,7 +56,21 @@ class Output:
         return edge
 
     def make_safe(self) -> Edge:
-        """Switch off, keep the proof in `off`, and return when."""
+        """Switch off, then make the chamber safe; nothing is recorded before both are done."""
+        edge = self.switch_off()
+        if self._chamber is not None:
+            self._warm = self._chamber.safe()
+        return edge
+
+    def tell_chamber(self) -> None:
+        """Record what became of the chamber when it was made safe, once."""
+        warm, self._warm = self._warm, None
+        if warm is not None:
+            proof = "" if warm[0] else "NOT PROVEN SAFE: "
+            self._log.event("chamber", "bench", f"{proof}{warm[1]}")
+
+    def switch_off(self) -> Edge:
+        """Switch off, keep the proof in `off`, and return when; the chamber goes on."""
         self._edges.before_change()
         before = self._clock.now
         self.off = self._source.safe()

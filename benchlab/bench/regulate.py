@@ -50,9 +50,9 @@ class Regulator:
             self._unit, self._times, self._values = program.profiles[plan.profile]
             self._scale = plan.profile_scale * (c_ah if self._unit == "C" else 1.0)
 
-    def first(self, voltage: float) -> Setpoint:
-        """Return the set point at the beginning of the step."""
-        self._set = self._wanted(0.0, voltage)
+    def first(self, voltage: float, elapsed: float = 0.0) -> Setpoint:
+        """Return the set point at the beginning of the step, or so many seconds into it."""
+        self._set = self._wanted(elapsed, voltage)
         return self._set
 
     def move(self, elapsed: float, voltage: float) -> Setpoint | None:

@@ -81,26 +81,30 @@ class RunLog:
         """Write a step that ended."""
         self._sink.step(content)
 
-    def save(self, reading: Reading, guard: Mapping[str, Any]) -> None:
+    def save(self, reading: Reading, guard: Mapping[str, Any], at: float | None = None) -> None:
         """Write counters, last reading, place in the program and what a restart needs.
 
         Parameters
         ----------
         guard : Mapping
             State of the guard.
+        at : float, optional
+            Clock seconds at which the step stands still; as of the reading where left out.
         """
+        at = reading.time if at is None else at
         interval = VIRTUAL_STATE_SECOND if self._clock.virtual else STATE_SECOND
         self.state_due = reading.time + interval
         self._sink.state(
             {
                 "test_time_second": reading.time - self.began,
+                "unix_time_nanosecond": self._unix + round((reading.time - self.began) * 1e9),
                 "voltage_volt": reading.voltage,
                 "current_ampere": reading.current,
                 "counters": self._counter.totals(),
                 "step_charge_ah": self._counter.charge,
-                "counter": self._counter.state(reading.time),
+                "counter": self._counter.state(at),
                 "guard": guard,
-                **self._sequencer.state(reading.time),
+                **self._sequencer.state(at),
             }
         )
         if reading.time >= self._clock_due:

@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from benchlab.bench.ends import NOT_FAST, End
-from benchlab.bench.walker import Finished, Walker
+from benchlab.bench.plain import put_back, taken
+from benchlab.bench.results import Finished
+from benchlab.bench.walker import Walker
 from benchlab.bench.watch import Sample, Watch, clock_end, watch
 from benchlab.model.program import Program, StepPlan
 
@@ -25,6 +27,7 @@ HOLD_FALL = 0.005
 
 
 _TIMES = frozenset({"_began", "_hold_began", "_last_time", "wake", "look"})
+_EMPTY = {"wake": math.inf, "look": math.inf}
 _KEPT = (
     "sign",
     "wake",
@@ -46,10 +49,6 @@ _KEPT = (
     "_margin",
     "_short_steps",
 )
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Sequencer:
@@ -262,9 +261,12 @@ class Sequencer:
             if left < flowing * self._period / 3600.0:
                 self.look = time + left / flowing * 3600.0
                 return None
-        gap = (self._target - voltage) * sign
-        if gap < LOOK_VOLT and not self.in_hold:
-            self._predict(time, voltage, gap)
+        if not self.in_hold:
+            gap = (self._target - voltage) * sign
+            if gap < LOOK_VOLT:
+                self._predict(time, voltage, gap)
+            else:  # what was to be looked at is far away again
+                self.look = math.inf
         return None
 
     def _predict(self, time: float, voltage: float, gap: float) -> None:
@@ -300,6 +302,7 @@ class Sequencer:
     def level(self, ampere: float, bound_volt: float) -> None:
         """Tell that the host set another current, or bound of it, within the step."""
         self._set, self._bound = abs(ampere), bound_volt
+        self._plateau = 0.0
 
     def pause(self, second: float) -> None:
         """Let a pause of so many seconds be no time of the step."""
@@ -329,7 +332,7 @@ class Sequencer:
         not be done in a minute.
         """
         self.walker.finished(result)
-        if not self.sign or result.reason in NOT_FAST:
+        if not self.sign or result.reason.rstrip("_0123456789") in NOT_FAST:
             if self.sign:
                 self._short_steps = 0
             return False
@@ -339,31 +342,17 @@ class Sequencer:
 
     def state(self, now: float = 0.0) -> dict[str, Any]:
         """Return where the program stands, as plain values; times as seconds before now."""
-        numbers = {
-            name: _plain(getattr(self, name) - now if name in _TIMES else getattr(self, name))
-            for name in _KEPT
-        }
         return {
             **self.walker.state(),
             "time_end": str(self.time_end),
-            "step": numbers,
+            "step": taken(self, _KEPT, _TIMES, now),
             "watches": [item.state(now) for item in self.watches],
         }
 
     def restore(self, state: Mapping[str, Any], now: float) -> StepPlan:
         """Stand where a state was taken, inside the same step, as if now were that instant."""
         self.plan = self.walker.restore(state)
-        for name in _KEPT:
-            value = state["step"][name]
-            if name in _TIMES:
-                value = (
-                    (math.inf if name in ("wake", "look") else math.nan)
-                    if (value is None)
-                    else value + now
-                )
-            elif value is None:
-                value = math.nan
-            setattr(self, name, value)
+        put_back(self, state["step"], _KEPT, _TIMES, now, _EMPTY)
         self.time_end = state["time_end"]
         self._target = self.plan.hold_volt if self.plan.has_hold else self.plan.end_volt
         kept = [
@@ -373,3 +362,31 @@ class Sequencer:
         for judge, seen in zip(self.watches, state["watches"], strict=True):
             judge.restore(seen, now)
         return self.plan
+
+    def resume(self, state: Mapping[str, Any], now: float, away: float, net_ah: float) -> None:
+        """Stand inside the step of an earlier run; called once `begin` has begun it in this one.
+
+        Parameters
+        ----------
+        away : float
+            Seconds since the state was taken: time of a rest or a clock, not of a driven step.
+        net_ah : float
+            Net charge of the earlier run at the state: this one counts from zero.
+        """
+        sign, ampere, bound = self.sign, self._set, self._bound
+        driven = self.plan.driven
+        self.restore(state, now if driven else now - away)
+        self.sign, self._set, self._bound = sign, ampere, bound
+        self._suspect = self._doubt = False
+        self._below = 0
+        self.look, self._last_time = math.inf, math.nan
+        self.net_before -= net_ah
+        marks = self.walker.marks
+        marks.update({name: mark - net_ah for name, mark in marks.items()})
+        for item in self.watches:
+            item.sign = sign
+            item.mark -= net_ah
+            if driven and item.by_clock:
+                item.value -= away
+        if driven and any(item.reason == self.time_end for item in self.plan.watched):
+            self.wake -= away

@@ -15,6 +15,11 @@ __all__ = ["StepRecord"]
 class StepRecord:
     """One step under way.
 
+    Parameters
+    ----------
+    carried_ah : float
+        What the step moved in an earlier run: no part of this record.
+
     Attributes
     ----------
     end_reason : str
@@ -29,6 +34,7 @@ class StepRecord:
         sign: int,
         edge: Edge,
         first_row: int,
+        carried_ah: float = 0.0,
     ) -> None:
         self.plan = plan
         self.step_count = step_count
@@ -40,6 +46,7 @@ class StepRecord:
         self._first: Reading | None = None
         self._last: Reading | None = None
         self._transition = math.nan
+        self._carried = carried_ah
         self._before = (math.nan, math.nan)
         self._beyond = (math.nan, math.nan)
 
@@ -66,7 +73,7 @@ class StepRecord:
 
     def transition(self, charge: float) -> None:
         """Note that constant voltage began, with the net charge so far."""
-        self._transition = charge
+        self._transition = charge - self._carried
 
     def record(
         self, totals: StepTotals, edge: Edge, began: float, last_row: int, *, own_end: bool
@@ -132,7 +139,7 @@ class StepRecord:
         (v0, q0), (v1, q1) = self._before, self._beyond
         if v0 == v1:
             return math.nan
-        return q0 + (q1 - q0) * (self.plan.end_volt - v0) / (v1 - v0)
+        return q0 - self._carried + (q1 - q0) * (self.plan.end_volt - v0) / (v1 - v0)
 
 
 def _finite(value: float) -> float:

@@ -12,21 +12,22 @@ from benchlab.bench.counter import Counter
 from benchlab.bench.ends import End, is_own_end
 from benchlab.bench.guard import Guard, Suspect, Trip
 from benchlab.bench.lateness import Lateness
+from benchlab.bench.levels import Levels
 from benchlab.bench.outcome import Progress
 from benchlab.bench.output import Output
 from benchlab.bench.regulate import Regulator
+from benchlab.bench.results import Finished
 from benchlab.bench.roles import Edge, Reading, Setpoint, Source
 from benchlab.bench.row_rule import RowRule
 from benchlab.bench.run_log import RunLog
-from benchlab.bench.sensing import SURFACE, Surroundings
+from benchlab.bench.sensing import Surroundings
 from benchlab.bench.sequencer import Sequencer
 from benchlab.bench.sink import Sink
 from benchlab.bench.steady import SteadyReader
 from benchlab.bench.step_record import StepRecord
-from benchlab.bench.temperature_guard import TemperatureGuard
+from benchlab.bench.thermal import Thermal
 from benchlab.bench.truth import EdgeWatcher
 from benchlab.bench.waiting import Wait
-from benchlab.bench.walker import Finished
 from benchlab.errors import LinkError
 from benchlab.model.flags import RowFlag
 from benchlab.model.program import Control, Program, StepPlan
@@ -76,12 +77,14 @@ class StepRunner:
         self.surroundings = surroundings
         self.sequencer = Sequencer(program)
         self.guard = Guard(program.limits, program.period_second)
-        self.warmth = TemperatureGuard(program.limits)
+        self.guard.seen(seen.voltage)
         self.counter = Counter()
         self.log = RunLog(sink, clock, self.counter, self.sequencer)
         self.inbox = Inbox(clock.wake)
         self.lateness = Lateness()
-        self.output = Output(source, clock, self.log, edges)
+        self.output = Output(source, clock, self.log, edges, surroundings.chamber)
+        self.thermal = Thermal(surroundings, program.limits, clock, self.log, self.sequencer)
+        self.levels = Levels(self.output, self.counter, self.guard, self.sequencer)
         self.voltage = seen.voltage
         self.current = 0.0
         self.direction = 0
@@ -91,9 +94,6 @@ class StepRunner:
         self._steady = SteadyReader(source, self.log)
         self.read = self._steady.read
         self._margin = source.capabilities.voltage_margin_volt
-        self._regulator: Regulator | None = None
-        self._left: Edge | None = None
-        self.began = math.nan
 
     # the output
 
@@ -106,17 +106,13 @@ class StepRunner:
     def switch_off(self, reason: str, reading: Reading | None = None) -> None:
         """Make the output safe before anything else, then the chamber, then record it."""
         edge = self.output.make_safe()
-        chamber = self.surroundings.chamber
-        warm = chamber.safe() if chamber is not None else None
         if self.step is not None:
             if reading is not None:
                 self.log.row(reading, RowFlag.STEP_END)
                 self.step.last(reading)
             self.step.end_reason = self.step.end_reason or reason
             self.close_step(edge)
-        if warm is not None:
-            proof = "" if warm[0] else "NOT PROVEN SAFE: "
-            self.log.event("chamber", "bench", f"{proof}{warm[1]}")
+        self.output.tell_chamber()
 
     def trip(self, trip: Trip, reading: Reading | None = None) -> NoReturn:
         """Switch off, and end the run by it."""
@@ -126,7 +122,9 @@ class StepRunner:
 
     # steps
 
-    def open_step(self, plan: StepPlan, edge: Edge, sign: int, bound: float) -> StepRecord:
+    def open_step(
+        self, plan: StepPlan, edge: Edge, sign: int, bound: float, carried_ah: float = 0.0
+    ) -> StepRecord:
         """Begin a step at its edge; its numbers are put in once more, as they are known now."""
         if self.step is None and not self.log.rows:
             self.log.start(edge.began)
@@ -144,8 +142,8 @@ class StepRunner:
         plan = self.sequencer.plan
         count, cycle = self.sequencer.step_count, self.sequencer.cycle_count
         self.log.enter(cycle, count, plan.step_id)
-        self.began = edge.began
-        self.step = StepRecord(plan, count, cycle, sign, edge, self.log.rows)
+        self.log.state_due = 0.0  # a restart must find the step that it is in
+        self.step = StepRecord(plan, count, cycle, sign, edge, self.log.rows, carried_ah)
         return self.step
 
     def close_step(self, edge: Edge) -> None:
@@ -153,11 +151,14 @@ class StepRunner:
         step, self.step = self.step, None
         if step is None:
             return
+        self.levels.settle(self.voltage)
+        ah, wh = self.counter.carried
         totals = self.counter.end(edge.ended)
         own = is_own_end(step.plan, step.end_reason)
         record = step.record(totals, edge, self.log.began, self.log.rows - 1, own_end=own)
         self.log.step(record)
-        self.sequencer.walker.finished(self.result(step, totals.net_ah, totals.net_wh, edge.ended))
+        moved = totals.net_ah + ah, totals.net_wh + wh
+        self.sequencer.walker.finished(self.result(step, *moved, edge.ended))
         self.edges.step_ended(step.step_count, step.sign)
 
     def result(self, step: StepRecord, net_ah: float, net_wh: float, at: float) -> Finished:
@@ -165,29 +166,13 @@ class StepRunner:
         first, last = step.voltages
         own = is_own_end(step.plan, step.end_reason)
         second = at - self.sequencer.step_began
-        return Finished(step.end_reason, own, net_ah, net_wh, second, first, last)
+        label, count = step.plan.label, step.step_count
+        return Finished(step.end_reason, own, net_ah, net_wh, second, first, last, label, count)
 
-    def regulate(self, plan: StepPlan) -> Setpoint:
-        """Return the first set point of a step that the host itself regulates."""
-        known = self.sequencer.walker.known
-        self._regulator = Regulator(
-            plan, self.program, self.guard.low_volt, self._margin, known.get("C", 0.0)
-        )
-        return self._regulator.first(self.voltage)
-
-    def _relevel(self, reading: Reading) -> None:
-        """Move the set point of a step that the host regulates, where it must."""
-        regulator, sequencer = self._regulator, self.sequencer
-        if regulator is None:
-            return
-        wanted = regulator.move(reading.time - sequencer.step_began, reading.voltage)
-        if wanted is None:
-            return
-        edge = self.output.apply(wanted)
-        self.counter.pause(edge.ended)
-        self._left = edge
-        self.guard.level(wanted.current_ampere, wanted.voltage_volt)
-        sequencer.level(wanted.current_ampere, wanted.voltage_volt)
+    def regulator(self, plan: StepPlan) -> Regulator:
+        """Return what regulates a step that the instrument cannot regulate by itself."""
+        c_ah = self.sequencer.walker.known.get("C", 0.0)
+        return Regulator(plan, self.program, self.guard.low_volt, self._margin, c_ah)
 
     # readings
 
@@ -198,7 +183,7 @@ class StepRunner:
         step: StepRecord,
         wait: Wait | None = None,
         carried: tuple[float, float] = (0.0, 0.0),
-        restore: Callable[[], None] = lambda: None,
+        restore: Callable[[], object] = lambda: None,
     ) -> str:
         """Read until the step ends, and return why; the loop that all speed depends on."""
         clock, counter, sequencer = self.clock, self.counter, self.sequencer
@@ -209,14 +194,14 @@ class StepRunner:
         counter_reading = counter.reading_both if both else counter.reading
         late = None if clock.virtual else self.lateness.add
         log, inbox, surroundings = self.log, self.inbox.waiting, self.surroundings
-        if not plan.by_host:
-            self._regulator = None
-        self._left = None
+        levels = self.levels
         reading = self.read()
         if plan.control is Control.HOLD and reading.current * step.sign < 0.0:
-            # near its voltage only the current tells which way a hold goes
-            self.direction = step.sign = sequencer.sign = -step.sign
-            self.guard.begin(plan, step.sign, plan.hold_volt, edge.began)
+            # near its voltage only the current tells which way a hold goes, if two readings agree
+            before, reading = reading, self.read()
+            if reading.current * before.current > 0.0:
+                self.direction = step.sign = sequencer.sign = -step.sign
+                self.guard.begin(plan, step.sign, plan.hold_volt, edge.began)
         reading = self.believed(reading)
         time, voltage, current, _, flags, requested, replied = reading
         counter.begin(
@@ -241,7 +226,7 @@ class StepRunner:
         began = log.began
         planned = began + period * math.floor((replied - began) / period)
         watching = bool(sequencer.watches)
-        extra = bool(surroundings.sensors or self._regulator or wait)
+        extra = bool(surroundings.sensors or levels or wait)
         while True:
             confirm = 0
             if watching:
@@ -270,8 +255,8 @@ class StepRunner:
                 self.sense(reading)
                 if wait is not None and (reason := wait.over(time)) is not None:
                     return self.end_of(reason, reading, recorded)
-                if not confirm:
-                    self._relevel(reading)
+                if not (confirm or final):
+                    levels.move(clock.now, voltage)
             if final and not confirm:
                 sleep_until(sequencer.wake)
                 timed = sequencer.tick(clock.now)
@@ -286,11 +271,10 @@ class StepRunner:
                 wake = planned
                 lead = replied - requested + 1e-3
                 look = min(sequencer.look, rule.look)
-                if self._regulator is not None:
-                    elapsed = replied - sequencer.step_began
-                    look = min(look, sequencer.step_began + self._regulator.due(elapsed))
                 if look < wake:
                     wake = max(look - lead / 2.0, replied)
+                if levels:
+                    wake = max(min(wake, levels.due(clock.now) - lead), replied)
                 final = sequencer.wake - lead <= wake
                 if final:
                     wake = sequencer.wake - lead
@@ -315,31 +299,32 @@ class StepRunner:
             if verdict is not None:
                 reading = self.confirmed(verdict, reading)
                 time, voltage, current, _, flags, requested, replied = reading
-            if self._left is None:
+            if levels.left is None:
                 counter_reading(time, voltage, current)
             else:
-                counter.resume(self._left.began, time, voltage, current)
-                self._left = None
+                levels.first(time, voltage, current)
             charge = counter.charge
             if confirm:
                 reading = reading._replace(flags=flags | CONFIRM)
             recorded = False
 
     def sense(self, reading: Reading) -> None:
-        """Read the sensors where they are due, and judge what they say."""
-        surroundings = self.surroundings
-        if not surroundings.is_due(reading.time):
-            return
-        for text in surroundings.read(reading.time):
-            self.log.event("sensor", "bench", text)
-        self.sequencer.sensed = surroundings.values
-        self.log.celsius = surroundings.surface()
-        if SURFACE not in surroundings.channels:
-            return
-        charging, heard = reading.current > 0.0, surroundings.heard
-        trip = self.warmth.reading(heard, self.log.celsius, charging=charging)
-        if trip := trip or self.warmth.tick(self.clock.now):
+        """Read the sensors where they are due, and trip by what they say."""
+        trip = self.thermal.sense(reading.time, charging=self._charges(reading.current))
+        if trip is not None:
             self.trip(trip, reading)
+
+    def _charges(self, ampere: float) -> bool:
+        """Say whether the cell is being charged; noise around 0 A charges nothing."""
+        if self.step is None or not self.step.plan.driven:
+            return False
+        return self.step.sign > 0 or (not self.step.sign and ampere > 0.0)
+
+    def may_begin(self, plan: StepPlan) -> None:
+        """Trip before a step begins for which the cell is too cold or too warm."""
+        trip = self.thermal.may_begin(plan)
+        if trip is not None:
+            self.trip(trip)
 
     def believed(self, reading: Reading) -> Reading:
         """Return the first reading of a step or look, or the next one that the guard believes."""

@@ -24,7 +24,9 @@ class TemperatureGuard:
     def __init__(self, limits: RunLimits) -> None:
         self._limits = limits
         self._heard = math.nan
+        self._celsius = math.nan
         self._doubt = False
+        self._latest: list[float] = []
         self._past: list[tuple[float, float]] = []
 
     @property
@@ -54,6 +56,7 @@ class TemperatureGuard:
         if math.isnan(celsius) or time == self._heard:
             return None
         self._heard = time
+        self._celsius = celsius
         limits = self._limits
         hard = limits.hard_charging_celsius if charging else limits.hard_otherwise_celsius
         own = limits.charging_celsius if charging else limits.otherwise_celsius
@@ -70,6 +73,17 @@ class TemperatureGuard:
         doubted, self._doubt = self._doubt, bool(cause)
         return Trip(cause, owner) if cause and doubted else None
 
+    def before_charging(self) -> Trip | None:
+        """Judge the latest temperature as if the cell were being charged."""
+        limits, celsius = self._limits, self._celsius
+        if _beyond(celsius, limits.hard_charging_celsius):
+            span, owner = limits.hard_charging_celsius, "cell type"
+        elif _beyond(celsius, limits.charging_celsius):
+            span, owner = limits.charging_celsius, "protocol"
+        else:
+            return None
+        return Trip(f"surface at {celsius:.2f} degC, beyond {_words(span)} to charge", owner)
+
     def tick(self, now: float) -> Trip | None:
         """Judge the sensor's silence."""
         quiet = now - self._heard
@@ -78,7 +92,14 @@ class TemperatureGuard:
         return None
 
     def _rise(self, time: float, celsius: float) -> float:
-        """Return the rise over a minute, kelvins a minute; 0 while too little is known."""
+        """Return the rise over a minute, kelvins a minute; 0 while too little is known.
+
+        Of three readings the middle one counts: a single false one is no rise, now or later.
+        """
+        self._latest = [*self._latest[-2:], celsius]
+        if len(self._latest) < 3:
+            return 0.0
+        celsius = sorted(self._latest)[1]
         past = self._past
         if not past or time - past[-1][0] >= RISE_SECOND / _PARTS:
             past.append((time, celsius))
@@ -91,7 +112,7 @@ class TemperatureGuard:
 
 
 def _beyond(celsius: float, span: Span | None) -> bool:
-    return span is not None and not span[0] <= celsius <= span[1]
+    return span is not None and not math.isnan(celsius) and not span[0] <= celsius <= span[1]
 
 
 def _words(span: Span | None) -> str:

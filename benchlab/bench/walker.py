@@ -5,37 +5,25 @@ Its whole state is a few hundred bytes of plain values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from benchlab.bench.ends import End
+from benchlab.bench.results import Finished, keep_results
 from benchlab.model import instructions as code
 from benchlab.model.amount import Amount, UnknownAmount
 from benchlab.model.conditions import Condition
 from benchlab.model.program import Program, StepPlan
 
-__all__ = ["Finished", "Told", "Walker"]
+__all__ = ["Finished", "NoStep", "Told", "Walker"]
 
 _MOST_IN_NO_TIME = 10_000
-"""Instructions between two steps; a program that is checked never comes near."""
+"""Instructions between two steps; only a repeat that jumps over all its steps comes near."""
 
 
-class Finished(NamedTuple):
-    """What a step that ended moved and how it ended.
-
-    Attributes
-    ----------
-    own_end : bool
-        Whether the step came to an end of its own: only then do its results count.
-    """
-
-    reason: str
-    own_end: bool
-    net_ah: float
-    net_wh: float
-    second: float
-    start_volt: float
-    end_volt: float
+class NoStep(Exception):
+    """The program goes on and on without a step: every round of a repeat jumps over its steps."""
 
 
 class Told(NamedTuple):
@@ -70,6 +58,8 @@ class Walker:
         C, areas, loop variables, kept values and those results that the program asks for.
     formed_low_volt : float or None
         The lower voltage limit of a formed cell once the program armed it.
+    chamber_celsius : float or None
+        Where the chamber was set to last.
     ended_as : str
         The name under which the program ended itself; empty: it came to its end.
     told : list of Told
@@ -87,12 +77,16 @@ class Walker:
         self.known: dict[str, float] = dict(program.known)
         self.marks: dict[str, float] = {}
         self.formed_low_volt: float | None = None
+        self.chamber_celsius: float | None = None
         self.ended_as = ""
         self.told: list[Told] = []
         self._reasons: dict[str, str] = {}
         self._runs: dict[str, int] = {}
         self._jumps: dict[int, int] = {}
         self._rows: dict[int, tuple[int, int]] = {}
+        self._inside = {
+            item.number: item.then.blocks for item in program.code if isinstance(item, code.Branch)
+        }
 
     def advance(self, live: Mapping[str, float], net_ah: float) -> StepPlan | None:
         """Go to the next step and count it; None when the program is done.
@@ -108,6 +102,7 @@ class Walker:
         ------
         benchlab.model.amount.UnknownAmount
             The step hangs on a result that is not there: its step never came to its own end.
+        NoStep
         """
         for _ in range(_MOST_IN_NO_TIME):
             self._place += 1
@@ -117,6 +112,8 @@ class Walker:
             if isinstance(item, code.Do):
                 self._written = self._program.steps[item.step_id]
                 self.plan = self._written.with_numbers(self.known)
+                if not math.isnan(self.plan.chamber_celsius):
+                    self.chamber_celsius = self.plan.chamber_celsius
                 self.step_count += 1
                 self._count_cycle(self.plan)
                 return self.plan
@@ -124,7 +121,7 @@ class Walker:
                 self.ended_as = item.name
                 return None
             self._carry_out(item, live, net_ah)
-        raise AssertionError("the program goes in a circle without a step")
+        raise NoStep(f"{_MOST_IN_NO_TIME} instructions were carried out without a step")
 
     def renumbered(self) -> StepPlan:
         """Return the step under way with the results as they are known by now."""
@@ -132,38 +129,12 @@ class Walker:
         return self.plan
 
     def finished(self, result: Finished) -> None:
-        """Take note of how the step under way ended; a second call replaces the first."""
+        """Take note of how a step ended; a second call for the same step replaces the first."""
         self.known["end voltage of last"] = result.end_volt
-        label = self._written.label
         self._reasons[""] = result.reason
-        if not label:
-            return
-        self._reasons[label] = result.reason
-        if not result.own_end:
-            return
-        first = label not in self._runs
-        again = self._runs.get(label) == self.step_count
-        values = {
-            "capacity": abs(result.net_ah),
-            "energy": abs(result.net_wh),
-            "duration": result.second,
-            "end voltage": result.end_volt,
-            "start voltage": result.start_volt,
-        }
-        kept, known = self._program.kept, self.known
-        total = f"sum of {label}"
-        if total in kept:
-            before = known.get(f"{total} before", 0.0) if again else known.get(total, 0.0)
-            known[f"{total} before"] = before
-            known[total] = before + values["capacity"]
-        for name, value in values.items():
-            if f"{name} of {label}" in kept:
-                known[f"{name} of {label}"] = value
-            key = f"{name} of first {label}"
-            if key in kept and (first or known.get(f"step of {key}") == self.step_count):
-                known[key] = value
-                known[f"step of {key}"] = self.step_count
-        self._runs[label] = self.step_count
+        if result.label:
+            self._reasons[result.label] = result.reason
+        keep_results(result, self._program.kept, self.known, self._runs)
 
     def add_rounds(self, count: int) -> str:
         """Let the outermost repeat under way that counts cycles go on for more rounds.
@@ -175,7 +146,7 @@ class Walker:
         """
         for frame in self._stack:
             block = self._program.blocks[frame.block]
-            if block.counts and frame.rounds > 1:
+            if count > 0 and block.counts and frame.rounds > 1:
                 frame.rounds += count
                 return f"{block.label or 'the repeat'} now has {frame.rounds} rounds"
         return ""
@@ -209,6 +180,7 @@ class Walker:
             if around.round % block.every:
                 self._place = block.last
                 return
+        self._count_anew(block)
         self._stack.append(_Frame(block.number, block.rounds))
         if block.variable:
             self.known[block.variable] = block.values[0]
@@ -223,17 +195,28 @@ class Walker:
             return
         frame.round += 1
         frame.counted = False
+        self._count_anew(block)
         if block.variable and frame.round <= len(block.values):
             self.known[block.variable] = block.values[frame.round - 1]
         self._place = block.first
 
+    def _count_anew(self, block: code.Block) -> None:
+        """Let jumps that stay inside a round of this block be counted from zero in the next one."""
+        for number in list(self._jumps):
+            if block.number in self._inside[number]:
+                del self._jumps[number]
+
     def _branch(self, item: code.Branch, live: Mapping[str, float]) -> None:
+        # a jump out of a repeat passes here once a round: counted anew there, it would never end
+        leaves = any(frame.rounds > 1 for frame in self._stack[len(item.then.blocks) :])
         if not self._holds_in_a_row(item, live):
-            self._jumps.pop(item.number, None)
+            if not leaves:
+                self._jumps.pop(item.number, None)
             return
         taken = self._jumps.get(item.number, 0) + 1
         if item.at_most and taken > item.at_most:
-            self._jumps.pop(item.number, None)
+            if not leaves:
+                self._jumps.pop(item.number, None)
             self.told.append(
                 Told("alarm", f"still {item.condition.text} after {item.at_most} times")
             )
@@ -352,6 +335,7 @@ class Walker:
             },
             "marks": dict(self.marks),
             "formed_low_volt": self.formed_low_volt,
+            "chamber_celsius": self.chamber_celsius,
             "reasons": dict(self._reasons),
             "runs": dict(self._runs),
             "jumps": [[number, count] for number, count in self._jumps.items()],
@@ -370,6 +354,7 @@ class Walker:
         self.known = {**self._program.known, **state["known"]}
         self.marks = dict(state["marks"])
         self.formed_low_volt = state["formed_low_volt"]
+        self.chamber_celsius = state["chamber_celsius"]
         self._reasons = dict(state["reasons"])
         self._runs = dict(state["runs"])
         self._jumps = {number: count for number, count in state["jumps"]}

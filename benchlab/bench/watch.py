@@ -1,7 +1,8 @@
 """The rarer ends of a step, each judged reading by reading; pure.
 
 Windows are kept in sixteen parts, so that an hour costs no more than a minute, and a condition over
-an hour is judged over an hour and at most four minutes more.
+an hour is judged over an hour and at most four minutes more. A single false value ends nothing:
+peaks need two values, each end of a slope three, and everything else a second one that agrees.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from benchlab.model.program import Watched
 __all__ = ["Sample", "Watch", "clock_end", "watch"]
 
 _PARTS = 16
+_TRIMMED = 3
+"""So many values make the end of a slope; its lowest and its highest are left out."""
 
 
 class Sample(NamedTuple):
@@ -49,8 +52,12 @@ class Watch:
         self.mark = mark
         self.kind = end.kind
         self.name = end.name
-        self.confirm = end.kind in ("voltage", "sensor", "drop", "current")
+        self.confirm = end.kind in ("voltage", "drop", "current")
+        self.by_clock = end.kind == "time" and bool(end.name)
         self.window = end.window_second
+        self._sensed: Mapping[str, float] = {}
+        self._agreed = 0
+        self._before = math.nan
         self._parts: list[list[float]] = []
         self._peak = math.nan
 
@@ -60,7 +67,11 @@ class Watch:
         if kind == "voltage":
             return self._beyond(sample.voltage)
         if kind == "sensor":
-            return self._beyond(sample.sensed.get(self.name, math.nan))
+            if sample.sensed is not self._sensed:  # a sensor is read less often than the cell
+                self._sensed = sample.sensed
+                beyond = self._beyond(sample.sensed.get(self.name, math.nan))
+                self._agreed = self._agreed + 1 if beyond else 0
+            return self._agreed >= 2
         if kind == "current":
             return abs(sample.current) <= self.value
         if kind == "charge":
@@ -82,9 +93,12 @@ class Watch:
     def _dropped(self, voltage: float) -> bool:
         if voltage != voltage:
             return False
-        if not voltage * (self.sign or 1) <= self._peak:
-            self._peak = voltage * (self.sign or 1)
-        return self._peak - voltage * (self.sign or 1) >= self.value
+        seen = voltage * (self.sign or 1)
+        lower = min(self._before, seen)  # not a number until there are two
+        self._before = seen
+        if not lower <= self._peak:
+            self._peak = lower
+        return self._peak - seen >= self.value
 
     def _over_window(self, sample: Sample) -> bool:
         seen = {"voltage_volt": sample.voltage, "current_ampere": sample.current}.get(
@@ -92,8 +106,13 @@ class Watch:
         )
         if seen != seen:
             return False
+        if self.name not in ("voltage_volt", "current_ampere"):
+            if sample.sensed is self._sensed:
+                return False
+            self._sensed = sample.sensed
         parts, width = self._parts, self.window / _PARTS
-        if not parts or sample.time - parts[-1][0] >= width:
+        few = self.kind == "slope" and bool(parts) and parts[-1][4] < _TRIMMED
+        if not parts or (sample.time - parts[-1][0] >= width and not few):
             parts.append([sample.time, seen, seen, 0.0, 0.0])
         last = parts[-1]
         last[1], last[2] = min(last[1], seen), max(last[2], seen)
@@ -106,10 +125,9 @@ class Watch:
             return False
         if self.kind == "change":
             return max(p[2] for p in parts) - min(p[1] for p in parts) < self.value
-        if parts[0] is last:
+        if parts[0] is last or last[4] < _TRIMMED:
             return False
-        rise = last[3] / last[4] - parts[0][3] / parts[0][4]
-        slope = rise / (last[0] - parts[0][0])
+        slope = (_trimmed(last) - _trimmed(parts[0])) / (last[0] - parts[0][0])
         return slope > self.value if self.above else slope < self.value
 
     def state(self, now: float) -> list[Any]:
@@ -117,15 +135,23 @@ class Watch:
         peak = None if math.isnan(self._peak) else self._peak
         value = None if math.isnan(self.value) else self.value
         parts = [[now - part[0], *part[1:]] for part in self._parts]
-        return [self.kind, value, self.mark, peak, parts]
+        before = None if math.isnan(self._before) else self._before
+        return [self.kind, value, self.mark, peak, parts, before, self._agreed, self.by_clock]
 
     def restore(self, state: list[Any], now: float) -> None:
         """Take back the condition and what was seen."""
-        kind, value, self.mark, peak, parts = state
+        kind, value, self.mark, peak, parts, before, self._agreed, self.by_clock = state
         self.kind = kind
         self.value = math.nan if value is None else value
         self._peak = math.nan if peak is None else peak
+        self._before = math.nan if before is None else before
         self._parts = [[now - part[0], *part[1:]] for part in parts]
+
+
+def _trimmed(part: list[float]) -> float:
+    """Return the mean of a part without its lowest and its highest value."""
+    _, low, high, total, count = part
+    return (total - low - high) / (count - 2.0)
 
 
 def watch(watched: Watched, sign: int, marks: Mapping[str, float]) -> Watch:

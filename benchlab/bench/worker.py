@@ -11,9 +11,10 @@ from typing import Any
 from benchlab.bench import commands
 from benchlab.bench.clock import Clock
 from benchlab.bench.ends import End
-from benchlab.bench.guard import Trip
+from benchlab.bench.heed import Heed
 from benchlab.bench.operator_wait import Operator, OperatorWait
 from benchlab.bench.outcome import Outcome, Progress
+from benchlab.bench.resuming import Resumption
 from benchlab.bench.roles import Edge, Mode, Reading, Setpoint, Source
 from benchlab.bench.sensing import Surroundings
 from benchlab.bench.setpoint import is_beyond, setpoint_for
@@ -22,14 +23,18 @@ from benchlab.bench.step_record import StepRecord
 from benchlab.bench.step_runner import Ended, StepRunner
 from benchlab.bench.truth import EdgeWatcher
 from benchlab.bench.waiting import ChamberWait, Wait
-from benchlab.errors import BenchError, CellCheckError, StorageError
+from benchlab.bench.walker import NoStep
+from benchlab.errors import BenchError, StorageError
 from benchlab.model.amount import UnknownAmount
 from benchlab.model.flags import RowFlag
 from benchlab.model.program import Control, Program, StepPlan
 
 __all__ = ["RunWorker"]
 
-PAUSE_LOOK_SECOND = 1.0
+_MUST_COME = {
+    Control.CHAMBER: "the chamber did not come to {:g} degC",
+    Control.OPERATOR: "nobody answered the operator's step in time",
+}
 
 
 class RunWorker:
@@ -71,14 +76,13 @@ class RunWorker:
         self._run = StepRunner(
             program, source, clock, sink, seen, around, watch, edges or EdgeWatcher()
         )
-        self._run.heed = self._heed
+        self._heed = Heed(self._run)
+        self._run.heed = self._heed.within
         self.lateness = self._run.lateness
         self._operator = operator
         self._cell_id = cell_id
-        self._resume = resume
-        self._stop_after = ""
+        self._resumed = None if resume is None else Resumption(resume, self._run)
         self._formed = False
-        self._wait: OperatorWait | None = None
 
     def put(self, command: commands.Command) -> None:
         """Ask for something while the run goes on; safe from any thread and signal handler."""
@@ -92,26 +96,31 @@ class RunWorker:
         """Carry the program out. The output is off when this returns, or the outcome says not."""
         run = self._run
         error: BaseException | None = None
+        edge: Edge | None = None
         try:
             self._steps()
             name = run.sequencer.walker.ended_as
             reason = "done"
             text = f"the protocol ended itself: {name}" if name else "the protocol came to its end"
-            run.output.make_safe()
+            edge = run.output.switch_off()
         except Ended as ended:
             reason, text = ended.reason, ended.text
         except BenchError as failure:
             reason, text, error = "failed", str(failure), failure
         except Exception as bug:
             reason, text, error = "failed", traceback.format_exc(), bug
-        if error is not None:
+        except BaseException:  # nobody may end this process with the output on
             run.output.make_safe()
+            raise
+        if error is not None:
+            edge = run.output.make_safe()
         # a full disk must not keep anybody from hearing how the run ended
         with suppress(StorageError):
             if run.step is not None:
                 run.step.end_reason = run.step.end_reason or reason
                 now = run.clock.now
-                run.close_step(Edge(now, math.nan, now, math.nan))
+                run.close_step(edge or Edge(now, math.nan, now, math.nan))
+            run.output.tell_chamber()
             run.log.event(reason, "bench", text)
             proof = "proven off" if run.output.off.proven else "NOT PROVEN OFF"
             run.log.event("off", "bench", f"output {proof}: {run.output.off.evidence}")
@@ -121,11 +130,11 @@ class RunWorker:
 
     def _steps(self) -> None:
         run = self._run
-        run.warmth.begin(run.clock.now)
+        run.thermal.begin()
         plan = self._first()
         while plan is not None:
             cycle = run.sequencer.cycle_count
-            self._check_inbox()
+            self._heed.between()
             met = self._unsure(plan) and self._look(plan)
             step = self._already_met(plan) if met else self._carry_out(plan)
             counter = run.counter
@@ -137,30 +146,22 @@ class RunWorker:
                     f"{self.program.limits.fast_steps} steps in a row ended within seconds:"
                     " contact lost, or a dead cell",
                 )
-            if step.end_reason == End.AT_MOST and plan.control is Control.CHAMBER:
+            if step.end_reason == End.AT_MOST and plan.control in _MUST_COME:
                 run.switch_off("held")
-                raise Ended("held", f"the chamber did not come to {plan.chamber_celsius:g} degC")
+                raise Ended("held", _MUST_COME[plan.control].format(plan.chamber_celsius))
             plan = self._next()
-            if self._stop_after == "step" or (
-                self._stop_after == "cycle" and run.sequencer.cycle_count != cycle
-            ):
+            same = run.sequencer.cycle_count == cycle
+            if plan is not None and self._heed.is_over(same_cycle=same):
                 run.switch_off("stopped")
-                raise Ended("stopped", f"stopped after this {self._stop_after}, as asked for")
+                raise Ended("stopped", f"stopped after this {self._heed.stop_after}, as asked for")
         run.log.intend("off")
         run.change(Setpoint(Mode.OPEN))
 
     def _first(self) -> StepPlan | None:
-        if self._resume is None:
+        if self._resumed is None:
             return self._next()
-        sequencer = self._run.sequencer
-        plan = sequencer.restore(self._resume, self._run.clock.now)
+        plan = self._resumed.first()
         self._arm()
-        at = self._resume["test_time_second"]
-        self._run.log.event(
-            "resumed",
-            "bench",
-            f"goes on inside step {sequencer.step_count}; the earlier run stood at {at:.1f} s",
-        )
         return plan
 
     def _next(self) -> StepPlan | None:
@@ -175,6 +176,9 @@ class RunWorker:
                 f"the next step cannot be given its numbers: {unknown}; the step of that label has"
                 " not come to an end of its own",
             ) from None
+        except NoStep as circle:
+            run.switch_off("held")
+            raise Ended("held", f"no step comes any more: {circle}") from None
         walker = run.sequencer.walker
         for kind, text in walker.told:
             run.log.event(kind, "protocol", text)
@@ -189,9 +193,13 @@ class RunWorker:
 
     def _carry_out(self, plan: StepPlan) -> StepRecord:
         run = self._run
-        if plan.by_host:
-            setpoint = run.regulate(plan)
-            sign = plan.direction
+        resumed, self._resumed = self._resumed, None
+        carried = (0.0, 0.0) if resumed is None else resumed.carried
+        regulator = run.regulator(plan) if plan.by_host else None
+        run.may_begin(plan)
+        if regulator is not None:
+            elapsed = 0.0 if resumed is None else resumed.elapsed
+            setpoint, sign = regulator.first(run.voltage, elapsed), plan.direction
         else:
             setpoint, sign = setpoint_for(
                 plan,
@@ -202,18 +210,23 @@ class RunWorker:
                 run.direction,
             )
         edge = run.change(setpoint)
-        step = run.open_step(plan, edge, sign, setpoint.voltage_volt)
+        step = run.open_step(plan, edge, sign, setpoint.voltage_volt, carried[0])
         plan = step.plan
+        run.levels.begin(regulator)
         self._prepare(plan)
         run.guard.begin(plan, sign, setpoint.voltage_volt, edge.began)
-        if plan.by_host:
-            run.guard.level(setpoint.current_ampere, setpoint.voltage_volt)
-            run.sequencer.level(setpoint.current_ampere, setpoint.voltage_volt)
+        if run.levels:
+            run.levels.tell(setpoint)
         wait = self._waits_for(plan)
-        carried, restore = self._carried(edge)
-        step.end_reason = run.readings(plan, edge, step, wait, carried, restore)
-        self._wait = None
+        step.end_reason = run.readings(
+            plan, edge, step, wait, carried, lambda: self._stand(resumed, edge.began)
+        )
+        self._heed.wait = None
         return step
+
+    def _stand(self, resumed: Resumption | None, began: float) -> None:
+        if resumed is not None:
+            resumed.restore(began)
 
     def _prepare(self, plan: StepPlan) -> None:
         """Set the chamber as the step that waits for it begins."""
@@ -226,29 +239,10 @@ class RunWorker:
         if plan.control is Control.CHAMBER:
             return ChamberWait(plan, self._run.surroundings)
         if plan.control is Control.OPERATOR:
-            self._wait = OperatorWait(
-                plan, self._run, self._operator, self._cell_id, self._run.voltage
-            )
-            return self._wait
+            asked = OperatorWait(plan, self._run, self._operator, self._cell_id, self._run.voltage)
+            self._heed.wait = asked
+            return asked
         return None
-
-    def _carried(self, edge: Edge) -> tuple[tuple[float, float], Callable[[], None]]:
-        """Return what the step under way moved in an earlier run, and how to stand where it was."""
-        state, self._resume = self._resume, None
-        if state is None:
-            return (0.0, 0.0), lambda: None
-        counter = state["counter"]
-        carried = (counter["charge"] or 0.0, counter["_energy"] or 0.0)
-        run = self._run
-        sign, bound = run.sequencer.sign, run.output.setpoint.voltage_volt
-
-        def restore() -> None:
-            run.sequencer.restore(state, edge.began)
-            run.sequencer.sign = sign
-            run.sequencer.level(run.sequencer.plan.current_ampere, bound)
-            run.sequencer.net_before = 0.0
-
-        return carried, restore
 
     def _unsure(self, plan: StepPlan) -> bool:
         """Say whether the cell must be seen at 0 A before current may flow."""
@@ -264,7 +258,7 @@ class RunWorker:
         run = self._run
         bound = self.program.limits.high_volt
         edge = run.output.apply(Setpoint(Mode.ZERO, 0.0, bound))
-        if run.step is not None and run.step.sign:
+        if run.step is not None and run.step.plan.driven:
             run.close_step(edge)
         run.guard.idle(edge.began, bound)
         reading = run.believed(run.read())
@@ -282,110 +276,18 @@ class RunWorker:
         now = run.clock.now
         edge = Edge(now, 0.0, now, 0.0)
         run.close_step(edge)
-        step = run.open_step(plan, edge, plan.direction, math.nan)
+        resumed, self._resumed = self._resumed, None
+        carried = (0.0, 0.0) if resumed is None else resumed.carried
+        step = run.open_step(plan, edge, plan.direction, math.nan, carried[0])
         reading = run.believed(run.read())
-        run.counter.begin(now, reading.time, reading.voltage, 0.0, direction=0, is_open=True)
+        sign = plan.direction
+        run.counter.begin(
+            now, reading.time, reading.voltage, 0.0, direction=sign, is_open=True, carried=carried
+        )
+        if resumed is not None:
+            resumed.restore(now)
         step.first(reading)
         step.end_reason = End.ALREADY_MET
         run.log.row(reading, RowFlag.STEP_START | RowFlag.STEP_END)
         run.log.event(End.ALREADY_MET.value, "bench", f"step {step.step_count} ended by it")
         return step
-
-    # commands
-
-    def _check_inbox(self) -> None:
-        """Carry out between two steps what has come in."""
-        run = self._run
-        while (command := run.inbox.take()) is not None:
-            if isinstance(command, commands.Stop):
-                run.switch_off("stopped")
-                raise Ended("stopped", command.why)
-            self._quietly(command)
-
-    def _quietly(self, command: commands.Command) -> None:
-        """Carry out what changes nothing at the output."""
-        log = self._run.log
-        if isinstance(command, commands.StopAfter):
-            self._stop_after = command.what
-            log.event("stop_after", command.actor, f"stop after this {command.what}")
-        elif isinstance(command, commands.AddCycles):
-            done = self._run.sequencer.walker.add_rounds(command.count)
-            log.event("add_cycles", command.actor, done or "refused: no repeat under way counts")
-        else:
-            log.event("refused", command.actor, f"{type(command).__name__}: nothing to do it to")
-
-    def _heed(self, reading: Reading, recorded: bool) -> str | None:
-        """Carry out within a step what has come in; return why it ends, where it does."""
-        run = self._run
-        while (command := run.inbox.take()) is not None:
-            if isinstance(command, commands.Stop):
-                run.switch_off("stopped", None if recorded else reading)
-                raise Ended("stopped", command.why)
-            if isinstance(command, commands.Skip):
-                run.log.event("skip", command.actor, f"step {run.sequencer.step_count}")
-                return End.SKIPPED
-            if isinstance(command, commands.Pause):
-                reason = self._pause(command, reading, recorded)
-                if reason is not None:
-                    return reason
-                recorded = True
-            elif isinstance(command, commands.Answer) and self._wait is not None:
-                self._wait.answer(command)
-            else:
-                self._quietly(command)
-        return None
-
-    def _pause(self, command: commands.Pause, reading: Reading, recorded: bool) -> str | None:
-        """Open the circuit until somebody resumes, skips or stops; look at the cell again."""
-        run = self._run
-        step = run.step
-        if step is None:
-            return None
-        setpoint, driven = run.output.setpoint, step.plan.driven
-        if not recorded:
-            run.log.row(reading, 0)
-        edge = run.output.apply(Setpoint(Mode.OPEN)) if driven else None
-        if edge is not None:
-            run.counter.pause(edge.ended)
-        paused = run.clock.now
-        run.log.event("pause", command.actor, f"step {run.sequencer.step_count}")
-        while True:
-            asked = run.inbox.take()
-            if isinstance(asked, commands.Resume):
-                break
-            if isinstance(asked, commands.Stop):
-                run.switch_off("stopped")
-                raise Ended("stopped", asked.why)
-            if isinstance(asked, commands.Skip):
-                run.log.event("skip", asked.actor, f"step {run.sequencer.step_count}")
-                return End.SKIPPED
-            if asked is not None:
-                self._quietly(asked)
-                continue
-            run.clock.sleep_until(run.clock.now + PAUSE_LOOK_SECOND)
-            still = run.read()
-            run.sense(still)
-            if still.time >= run.log.state_due:
-                run.log.save(still, run.guard.state(still.time))
-        run.log.event("resume", asked.actor, f"after {run.clock.now - paused:.1f} s")
-        if edge is not None:
-            self._go_on(step, setpoint, edge)
-        return None
-
-    def _go_on(self, step: StepRecord, setpoint: Setpoint, left: Edge) -> None:
-        """Close the circuit again as it was, if the cell is still there."""
-        run = self._run
-        limits = self.program.limits
-        try:
-            seen = run.source.look(limits.high_volt)
-        except CellCheckError as error:
-            run.trip(Trip(error.what, "bench"))
-        if not run.guard.low_volt <= seen.voltage <= limits.high_volt:
-            run.trip(Trip(f"the cell stands at {seen.voltage:.4f} V after the pause", "protocol"))
-        run.log.event("look", "bench", f"the cell stands at {seen.voltage:.4f} V after the pause")
-        edge = run.output.apply(setpoint)
-        run.guard.begin(step.plan, step.sign, setpoint.voltage_volt, edge.began)
-        run.sequencer.pause(edge.began - left.ended)
-        reading = run.believed(run.read())
-        run.counter.resume(edge.began, reading.time, reading.voltage, reading.current)
-        run.log.row(reading, 0)

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchlab.bench.ends import End
+from benchlab.bench.results import Finished
 from benchlab.bench.sequencer import Sequencer
-from benchlab.bench.walker import Finished
 from benchlab.model.expand import expand
 from benchlab.model.protocol_text import parse_protocol
 

@@ -8,10 +8,9 @@ from benchlab.bench.clock import VirtualClock
 from benchlab.bench.prepare import prepare
 from benchlab.bench.roles import Mode
 from benchlab.bench.twin import TwinSpec
-from benchlab.bench.worker import RunWorker
 from benchlab.errors import CellCheckError, GarbledAnswer, LinkTimeout, StorageError
 from benchlab.model.flags import RowFlag
-from benchlab_drivers.keithley2450 import READ, simulate
+from benchlab_drivers.keithley2450 import simulate
 
 STEPS = """\
   - {charge: C/2, to: 4.2 V, then_hold_until: C/20, hold_at_most: 1 h}
@@ -20,80 +19,9 @@ STEPS = """\
 """
 
 
-class MemorySink:
-    """Keeps what a run records."""
-
-    def __init__(self):
-        self.rows, self.steps, self.events = [], [], []
-        self.full_after = math.inf
-
-    def _take(self, where, content):
-        if len(self.rows) >= self.full_after:
-            raise StorageError("the disk is full.")
-        where.append(content)
-
-    def row(self, *values):
-        self.rows.append(values)
-
-    def step(self, content):
-        self._take(self.steps, content)
-
-    def event(self, content):
-        self._take(self.events, content)
-
-    def state(self, content):
-        self._take([], content)
-
-    def clock(self, content):
-        """Take a clock frame, and forget it."""
-
-    def intent(self, content, *, flush=True):
-        """Take an intent, and forget it."""
-
-    def end(self, content):
-        """Take the closing record, and forget it."""
-
-
-class Bench:
-    """A driver on a simulated instrument whose answers can be changed on their way."""
-
-    def __init__(self, program, *, steps=STEPS):
-        self.clock = VirtualClock()
-        self.source, self.instrument = simulate(
-            self.clock, TwinSpec("nmc811_graphite_pouch", 0.2, ideal=True)
-        )
-        self.source.open()
-        self.program = program(steps)
-        self.seen = prepare(self.source, self.program.limits)
-        self.sink = MemorySink()
-        self.worker = RunWorker(self.program, self.source, self.clock, self.sink, self.seen)
-
-    def spoil(self, answer_of, *, after, times=1):
-        """Change the answers to readings once `after` seconds have passed, so many times."""
-        plain, left = self.source._query, [times]
-
-        def query(request):
-            answer = plain(request)
-            if request == READ and self.clock.now > after and left[0]:
-                left[0] -= 1
-                return answer_of(answer)
-            return answer
-
-        self.source._query = query
-
-    def run(self):
-        outcome = self.worker.run()
-        assert outcome.off.proven
-        assert self.instrument.exchange(b":OUTP?\n") == b"0\n"
-        return outcome
-
-    def kinds(self):
-        return [event["kind"] for event in self.sink.events]
-
-
 @pytest.fixture
-def bench(program):
-    return Bench(program)
+def bench(program, rig):
+    return rig(program)
 
 
 def test_nothing_fails(bench):
@@ -110,8 +38,8 @@ def test_one_answer_without_a_number_is_asked_for_again(bench):
     assert all(math.isfinite(value) for row in bench.sink.rows for value in row[7:11])
 
 
-def test_a_glitch_is_recorded_as_not_believed_and_not_counted(bench):
-    clean = Bench(lambda _: bench.program)
+def test_a_glitch_is_recorded_as_not_believed_and_not_counted(bench, rig):
+    clean = rig(lambda _: bench.program)
     clean.run()
     bench.spoil(lambda answer: b"+3.6E+00,+1.0E-02", after=60.0)
     assert bench.run().end_reason == "done"
@@ -121,8 +49,8 @@ def test_a_glitch_is_recorded_as_not_believed_and_not_counted(bench):
         assert bench.sink.steps[0][name] == pytest.approx(clean.sink.steps[0][name], rel=1e-6)
 
 
-def test_steps_that_are_over_at_once_hold_the_run(program):
-    bench = Bench(
+def test_steps_that_are_over_at_once_hold_the_run(program, rig):
+    bench = rig(
         program,
         steps="  - {repeat: 500, steps: [Charge at C/2 until 3.2 V, Discharge at C/2 until 4 V]}\n",
     )
@@ -142,11 +70,26 @@ def test_two_answers_without_a_number_trip(bench):
     assert bench.sink.steps[-1]["end_reason"] == "tripped"
 
 
-def test_a_voltage_beyond_the_hard_limit_trips_at_once(bench):
-    bench.spoil(lambda answer: b"+5.300000E+00," + answer.split(b",")[1], after=60.0)
-    outcome = bench.run()
+@pytest.mark.parametrize("volt", [b"+5.300000E+00,", b"-2.500000E+00,"])
+def test_a_single_leap_beyond_a_hard_limit_is_read_again_and_a_second_one_trips(program, volt, rig):
+    once, twice = rig(program), rig(program)
+    once.spoil(lambda answer: volt + answer.split(b",")[1], after=60.0)
+    assert once.run().end_reason == "done"
+    assert sum(bool(row[-1] & RowFlag.SUSPECT) for row in once.sink.rows) == 1
+    twice.spoil(lambda answer: volt + answer.split(b",")[1], after=60.0, times=2)
+    outcome = twice.run()
     assert outcome.end_reason == "tripped"
     assert "limit of the cell type" in outcome.text
+    assert twice.sink.rows[-1][0] - twice.sink.rows[-2][0] < 0.2
+
+
+def test_a_voltage_that_creeps_beyond_a_hard_limit_trips_at_once(bench):
+    volt = b"%+.6E," % (bench.program.limits.hard_high_volt + 1e-3)
+    bench.spoil(lambda answer: b"+4.200000E+00," + answer.split(b",")[1], after=59.5, times=2)
+    bench.spoil(lambda answer: volt + answer.split(b",")[1], after=60.5)
+    outcome = bench.run()
+    assert outcome.end_reason == "tripped"
+    assert not [row for row in bench.sink.rows if row[-1] & RowFlag.SUSPECT]
 
 
 @pytest.mark.parametrize("after", [60.0, 5000.0], ids=["constant current", "hold"])
@@ -159,9 +102,9 @@ def test_contact_lost_trips_instead_of_ending_the_step(bench, after):
 
 
 @pytest.mark.parametrize("output", ["open", "zero current"])
-def test_contact_lost_in_a_rest_is_seen_at_the_latest_when_it_ends(program, output):
+def test_contact_lost_in_a_rest_is_seen_at_the_latest_when_it_ends(program, output, rig):
     steps = f"  - {{rest: 5 min, output: {output}}}\n  - Charge at C/2 until 4.2 V\n"
-    bench = Bench(program, steps=steps)
+    bench = rig(program, steps=steps)
     bench.clock.schedule(100.0, bench.instrument.take_cell_away)
     outcome = bench.run()
     assert outcome.end_reason == "tripped"
@@ -206,7 +149,7 @@ def test_a_line_that_stays_bad_fails_the_run(bench, fault, leaf):
     ("hold", "sign"),
     [("2.85 V", -1), ("4.15 V", 1), ("3.578 V", 1), ("3.56 V", -1), ("3.5 V", -1)],
 )
-def test_a_hold_goes_the_way_that_its_voltage_asks_for(program, hold, sign):
+def test_a_hold_goes_the_way_that_its_voltage_asks_for(program, hold, sign, rig):
     """After an open rest the cell is looked at, and near its voltage the current decides."""
     steps = f"""\
   - Charge at C/2 for 60 s
@@ -214,7 +157,7 @@ def test_a_hold_goes_the_way_that_its_voltage_asks_for(program, hold, sign):
   - {{hold: {hold}, for: 5 min}}
   - Rest for 1 min
 """
-    bench = Bench(program, steps=steps)
+    bench = rig(program, steps=steps)
     before = bench.instrument.truth()
     assert bench.run().end_reason == "done"
     step = bench.sink.steps[2]
@@ -227,13 +170,13 @@ def test_a_hold_goes_the_way_that_its_voltage_asks_for(program, hold, sign):
     assert step[f"step_{counter}_capacity_ah"] == pytest.approx(abs(moved), abs=2e-7)
 
 
-def test_an_imposed_charge_and_a_short_pulse_end_where_they_should(program):
+def test_an_imposed_charge_and_a_short_pulse_end_where_they_should(program, rig):
     steps = """\
   - {discharge: C/2, until: [0.01 Ah, 2.8 V]}
   - {charge: C/2, for: 0.5 s}
   - {rest: 1 s, output: zero current}
 """
-    bench = Bench(program, steps=steps)
+    bench = rig(program, steps=steps)
     assert bench.run().end_reason == "done"
     assert bench.sink.steps[0]["step_discharging_capacity_ah"] == pytest.approx(0.01, rel=3e-4)
     pulse = bench.sink.steps[1]
@@ -241,8 +184,8 @@ def test_an_imposed_charge_and_a_short_pulse_end_where_they_should(program):
     assert lasted == pytest.approx(0.5, abs=5e-3)
 
 
-def test_a_full_cell_ends_a_timed_charge_by_its_voltage_limit(program):
-    bench = Bench(program, steps="  - Charge at C/2 for 9 h\n")
+def test_a_full_cell_ends_a_timed_charge_by_its_voltage_limit(program, rig):
+    bench = rig(program, steps="  - Charge at C/2 for 9 h\n")
     bench.run()
     assert bench.sink.steps[0]["end_reason"] == "voltage_limit"
     assert bench.sink.steps[0]["own_end"] == 0

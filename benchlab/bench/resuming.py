@@ -1,0 +1,65 @@
+"""Goes on inside the step of an earlier run, from the last state that its journal holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchlab.bench.step_runner import StepRunner
+from benchlab.model.program import StepPlan
+
+__all__ = ["Resumption"]
+
+
+class Resumption:
+    """The earlier run of a test, as far as its last state tells.
+
+    Counters and rows of the new run begin from zero; what the step moved before is carried into
+    its ends and its results alone.
+
+    Attributes
+    ----------
+    carried : (float, float)
+        Ah and Wh, net, that the step under way moved before.
+    elapsed : float
+        Seconds of the step before.
+    """
+
+    def __init__(self, state: Mapping[str, Any], run: StepRunner) -> None:
+        counter = state["counter"]
+        self.carried = (counter["charge"] or 0.0, counter["_energy"] or 0.0)
+        self.elapsed = -(state["step"]["_began"] or 0.0)
+        self._state = state
+        self._run = run
+        then = state.get("unix_time_nanosecond")
+        now = run.clock.unix_ns()
+        self._away = 0.0 if then is None else max(0.0, (now - then) / 1e9)
+
+    def first(self) -> StepPlan:
+        """Return the step to go on with, and tell what nobody saw in between."""
+        run, state = self._run, self._state
+        plan = run.sequencer.restore(state, run.clock.now)
+        ampere = abs(state["current_ampere"] or 0.0)
+        run.log.event(
+            "resumed",
+            "bench",
+            f"goes on inside step {run.sequencer.step_count};"
+            f" the earlier run stood at {state['test_time_second']:.1f} s",
+        )
+        run.log.event(
+            "gap",
+            "bench",
+            f"unseen for {self._away:.1f} s; {ampere:g} A flowed at the last reading, so at most"
+            f" {ampere * self._away / 3600.0:.3g} Ah if nobody had switched off",
+        )
+        chamber = run.surroundings.chamber
+        celsius = state.get("chamber_celsius")
+        if chamber is not None and celsius is not None:
+            chamber.set_temperature(celsius)
+            run.log.event("chamber", "bench", f"set to {celsius:g} degC as in the earlier run")
+        return plan
+
+    def restore(self, began: float) -> None:
+        """Stand inside the step, which began anew at these clock seconds."""
+        charging, discharging, *_ = self._state["counters"]
+        self._run.sequencer.resume(self._state, began, self._away, charging - discharging)
