@@ -106,7 +106,7 @@ def test_damaged_lines_are_refused_whole(line):
 
 
 def test_no_value_is_not_a_number_and_unknown_metadata_is_left_aside():
-    found = parse_line(b"Pab     nan;eb8000001i,41F,7zz\n").variables
+    found = parse_line(b"Pab     nan;eb8000001i,41F,7AB\n").variables
     assert math.isnan(found[0].value)
     assert found[1] == Variable("eb", 1.0, integer=True)
 
@@ -114,7 +114,9 @@ def test_no_value_is_not_a_number_and_unknown_metadata_is_left_aside():
 finite = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e24, max_value=1e24)
 metadata = {"status": st.integers(0, 15), "range": st.integers(0, 255)}
 variables = st.one_of(
-    st.builds(Variable, st.sampled_from(["ab", "ba", "eb"]), finite, **metadata),
+    st.builds(
+        Variable, st.sampled_from(["ab", "ba", "eb"]), finite, **metadata, integer=st.just(False)
+    ),
     st.builds(
         Variable,
         st.just("ee"),

@@ -1,7 +1,7 @@
-"""MethodSCRIPT on the wire: the lines that an instrument sends, and the numbers in both directions.
+"""MethodSCRIPT on the wire: the lines that an instrument sends, and the numbers in both ways.
 
-A number in a package is seven hexadecimal digits, 2**27 too high, and an SI prefix; ``i`` instead of
-the prefix marks a plain integer. Literals in scripts are integers with an SI prefix: there is no
+A number in a package is seven hexadecimal digits, 2**27 too high, and an SI prefix; ``i`` instead
+of the prefix marks a plain integer. Literals in scripts are integers with an SI prefix: there is no
 decimal point in the language. Read tolerantly, written strictly. There is no checksum: a digit that
 was changed on its way is not noticed here.
 
@@ -182,7 +182,9 @@ Line = Package | Marked | Said | Fault
 _FAULT = re.compile(
     r"([A-Za-z]?)!([0-9A-Fa-f]{4})(?::\s*Line\s+(\d+)(?:,\s*Col\s+(\d+))?|:.*)?", re.S
 )
-_VARIABLE = re.compile(r"([a-z]{2})(?:([0-9A-Fa-f]{7})([afpnum kMGTPEi])|(     nan))((?:,[^,;]*)*)")
+_VARIABLE = re.compile(
+    r"([a-z]{2})(?:([0-9A-Fa-f]{7})([afpnum kMGTPEi])|(     nan))((?:,[0-9A-Fa-f]{1,16})*)"
+)
 _NUMBERED = {"M": Mark.MEASUREMENT, "C": Mark.SCAN}
 _PLAIN = {mark.value: mark for mark in Mark if mark.value not in _NUMBERED}
 _LITERAL = re.compile(r"([+-]?\d+|0x[0-9A-Fa-f]+|0b[01]+)([afpnumkMGTPEi]?)")

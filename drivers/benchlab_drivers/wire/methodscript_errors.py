@@ -1,7 +1,7 @@
 """Error codes of MethodSCRIPT instruments that a user can act on.
 
-Numbers and meanings as published by others from the maker's manuals (MethodSCRIPT 1.8, EmStat4 1.3);
-the sentences are ours. A code that is not here is shown as it came.
+Numbers and meanings as published by others from the maker's manuals (MethodSCRIPT 1.8, EmStat4
+1.3); the sentences are ours. A code that is not here is shown as it came.
 """
 
 from __future__ import annotations
