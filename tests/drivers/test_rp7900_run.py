@@ -12,7 +12,7 @@ from benchlab_drivers.wire.rp7900_models import DEFAULT_MODEL, MODELS
 
 LIFE = """\
 name: large cell
-cell: {type: nmc811_graphite_pouch}
+cell: {type: nmc811_graphite_pouch, nominal_capacity: 22.5 Ah}
 capacity: {C: 22.5 Ah}
 record: {every: 60 s}
 steps:
@@ -79,12 +79,24 @@ def test_an_ideal_one_is_exact_up_to_the_half_width_of_its_edges(run):
             assert abs(seen[column] - true[column]) < 0.008 * ampere / 3600.0 + 2e-6 * true[column]
 
 
-def test_a_discharge_that_is_to_hold_its_voltage_ends_switched_off_and_says_why(run):
+def test_a_discharge_that_is_to_hold_its_voltage_is_refused(run):
     text = LIFE[: LIFE.index("  - repeat")] + (
         "  - {discharge: 1C, to: 3.2 V, then_hold_until: C/20, hold_at_most: 1 h}\n"
     )
+    recorded, _, done = run(text)
+    assert recorded is None
+    assert done.returncode == 26
+    assert "holds a voltage only while it charges" in done.stderr
+
+
+def test_a_hold_that_turns_out_to_be_on_the_way_down_ends_switched_off_and_says_why(run):
+    """Which way a hold is entered hangs on the cell: it is warned of, and tried."""
+    text = LIFE[: LIFE.index("  - repeat")] + (
+        "  - {hold: 3.2 V, until: C/20, current_at_most: 1C, at_most: 4 h}\n"
+    )
     recorded, truth, done = run(text)
-    assert done.returncode != 0
+    assert "3.2 V may be held on the way down" in " ".join(done.stderr.split())
+    assert done.returncode not in (0, 26)
     assert "undervoltage" in done.stderr
     assert recorded.meta["output_proven_off"]
     assert truth["total"]["cycle_discharging_capacity_ah"] > 1.0
