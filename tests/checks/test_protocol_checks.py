@@ -64,7 +64,7 @@ CASES = [
      "  - {charge: 1C, until: 0.3 Ah}\n", "  - {charge: 1C, until: 0.2 Ah}\n"),
     ("beyond-step-charge", "warning", "test.yaml:6, steps[1].until",
      "  - {charge: 1C, until: [0.3 Ah, 4.2 V]}\n", "  - {charge: 1C, until: [0.2 Ah, 4.2 V]}\n"),
-    ("beyond-step-charge", "error", "test.yaml:6, steps[1]",
+    ("beyond-step-charge", "warning", "test.yaml:6, steps[1]",
      "  - {charge: 1C, for: 2 h}\n", "  - {charge: 1C, for: 1 h}\n"),
     ("asked-before-run", "error", "test.yaml:6, steps[1].until",
      "  - {discharge: C/3, until: 50 % of cap}\n  - {label: cap, discharge: C/3, until: 2.8 V}\n",

@@ -38,7 +38,7 @@ def _step(program: Program, step: StepPlan) -> list[Remark]:
     return [
         Remark(
             "beyond-step-charge",
-            Severity.WARNING if others or moved <= limit else Severity.ERROR,
+            Severity.ERROR if key and not others and moved > limit else Severity.WARNING,
             where_of(program, step, key),
             f"'{step.text}' asks for {ask}; the limit of charge in one step is {limit:g} Ah, and"
             " reaching it ends the whole run.",
