@@ -55,7 +55,7 @@ class Watch:
         self.confirm = end.kind in ("voltage", "drop", "current")
         self.by_clock = end.kind == "time" and bool(end.name)
         self.window = end.window_second
-        self._sensed: Mapping[str, float] = {}
+        self._sensed: Mapping[str, float] | None = {}
         self._agreed = 0
         self._before = math.nan
         self._parts: list[list[float]] = []
@@ -67,8 +67,7 @@ class Watch:
         if kind == "voltage":
             return self._beyond(sample.voltage)
         if kind == "sensor":
-            if sample.sensed is not self._sensed:  # a sensor is read less often than the cell
-                self._sensed = sample.sensed
+            if self._is_new(sample.sensed):
                 beyond = self._beyond(sample.sensed.get(self.name, math.nan))
                 self._agreed = self._agreed + 1 if beyond else 0
             return self._agreed >= 2
@@ -86,6 +85,11 @@ class Watch:
         if kind == "drop":
             return self._dropped(sample.voltage)
         return self._over_window(sample)
+
+    def _is_new(self, sensed: Mapping[str, float]) -> bool:
+        """Say whether the sensors were read again: less often than the cell is."""
+        before, self._sensed = self._sensed, sensed
+        return before is not None and sensed is not before
 
     def _beyond(self, seen: float) -> bool:
         return seen >= self.value if self.above else seen <= self.value
@@ -106,10 +110,8 @@ class Watch:
         )
         if seen != seen:
             return False
-        if self.name not in ("voltage_volt", "current_ampere"):
-            if sample.sensed is self._sensed:
-                return False
-            self._sensed = sample.sensed
+        if self.name not in ("voltage_volt", "current_ampere") and not self._is_new(sample.sensed):
+            return False
         parts, width = self._parts, self.window / _PARTS
         few = self.kind == "slope" and bool(parts) and parts[-1][4] < _TRIMMED
         if not parts or (sample.time - parts[-1][0] >= width and not few):
@@ -141,6 +143,7 @@ class Watch:
     def restore(self, state: list[Any], now: float) -> None:
         """Take back the condition and what was seen."""
         kind, value, self.mark, peak, parts, before, self._agreed, self.by_clock = state
+        self._sensed = None  # whatever comes next was judged already
         self.kind = kind
         self.value = math.nan if value is None else value
         self._peak = math.nan if peak is None else peak

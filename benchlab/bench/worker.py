@@ -227,6 +227,8 @@ class RunWorker:
     def _stand(self, resumed: Resumption | None, began: float) -> None:
         if resumed is not None:
             resumed.restore(began)
+            if self._run.sequencer.in_hold and self._run.step is not None:
+                self._run.step.transition(resumed.carried[0])
 
     def _prepare(self, plan: StepPlan) -> None:
         """Set the chamber as the step that waits for it begins."""
