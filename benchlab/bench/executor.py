@@ -103,12 +103,16 @@ class Compiled:
     step_ids : Mapping of int to int
         For each of the instrument's step numbers that is a step of the program, its ``step_id``;
         several may share one. Its loops, marks and its end have none.
+    continues : frozenset of int
+        Step numbers that go on with the step before them where both belong to one step of the
+        program: the constant voltage after a constant current.
     notes : tuple of str
         What differs from the protocol and is to be printed before the start.
     """
 
     content: bytes
     step_ids: Mapping[int, int]
+    continues: frozenset[int] = frozenset()
     notes: tuple[str, ...] = ()
 
 
@@ -118,7 +122,7 @@ class ExecutorRow(NamedTuple):
     Attributes
     ----------
     sequence : int
-        The instrument's own number of the row, rising; the cursor counts them.
+        The instrument's own number of the row: 1, 2, 3, … where it is replayable.
     step, cycle : int
         The instrument's step number, and its loop counter (0: it has none). A step begins where
         one of them changes or `step_second` falls.

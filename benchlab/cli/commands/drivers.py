@@ -18,10 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _record(name: str, can: Any) -> dict[str, Any]:
     from benchlab.bench import surroundings
+    from benchlab.bench.executor import ExecutorCapabilities
     from benchlab.bench.roles import Capabilities
 
     roles = {
         Capabilities: "source",
+        ExecutorCapabilities: "executor",
         surroundings.ChamberCapabilities: "chamber",
         surroundings.RelayCapabilities: "relay",
         surroundings.SensorCapabilities: "sensor",
@@ -29,6 +31,9 @@ def _record(name: str, can: Any) -> dict[str, Any]:
     record = {"name": name, "role": roles[type(can)], **asdict(can)}
     if "modes" in record:
         record["modes"] = sorted(mode.value for mode in can.modes)
+    if "controls" in record:
+        record["controls"] = sorted(control.value for control in can.controls)
+        record["fastest_period_second"] = can.period_second[0]
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in record.items()
@@ -55,6 +60,8 @@ def _off(item: dict[str, Any]) -> str:
         return str(item["safe_state"])
     if item["role"] == "sensor":
         return ""
+    if item["role"] == "executor":
+        return f"{item['off_leaves']}\nruns on by itself"
     watchdog = item["watchdog_second"]
     return f"{item['off_leaves']}\n" + (f"watchdog {watchdog:g} s" if watchdog else "no watchdog")
 

@@ -97,6 +97,11 @@ class LedgerCell(Circuit):
         self._slow_changes()
         self._begin(0.0)
 
+    @property
+    def segment_second(self) -> tuple[float, float]:
+        """Clock seconds between which the cell may be looked at in any order."""
+        return self._start + self._beginning, self._start + self._end
+
     def truth(self) -> Truth:
         """Return the exact integrals at the time last looked at."""
         span = self._now - self._beginning
