@@ -68,6 +68,16 @@ class Head:
                 f"{problem}.", where=self._where(key), remedy="State it, or give --cell CELL.yaml."
             ) from None
 
+    def places(self) -> dict[str, str]:
+        """Return file, line and field from which sample, record and safety came."""
+        lines = self.protocol.lines
+        safety = "limits" if "limits" in lines or self.cell is None else "cell"
+        return {
+            "sample": self._where("cell" if self.cell is not None and self.cell.id else "name"),
+            "record": self._where("record"),
+            "safety": self._where(safety),
+        }
+
     def sample(self) -> dict[str, Any]:
         """Return the sample: the cell's id or the protocol's name, and C."""
         add, header, cell = self.report.add, self.header, self.cell

@@ -204,7 +204,7 @@ def _biologic(text: str) -> Facts:
     if "safety.max_current_mA" in found:
         found["safety.min_current_mA"] = -float(found["safety.max_current_mA"])
     delay = re.search(r"\tfor t > (\S+) ms", text)
-    if delay and float(delay[1]):
+    if delay:
         found["safety.delay_s"] = float(delay[1]) / 1e3
     name = re.search(r"^Comments : (.*)$", text, re.M)
     if name:

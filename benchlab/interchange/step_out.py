@@ -80,6 +80,7 @@ class StepWriter:
         self.size_ah = size_ah
         self.report = report
         self.direction = 1
+        self.last: Plain = {}
 
     def steps(self, at: Located, step: Step) -> list[Plain]:
         """Return the steps that a step becomes; none where it is left out."""
@@ -99,6 +100,8 @@ class StepWriter:
             found = []
         if found and step.label:
             found[0]["id"] = step.label
+        if found:
+            self.last = found[-1]
         return found
 
     def _add(self, item: str, at: Located, text: str = "", key: str = "") -> bool:
@@ -268,6 +271,8 @@ class StepWriter:
         if step.at_most is not None:
             self._add("at-most", at, f"at_most: {step.at_most:g} s", "at_most")
             ends.within(step.at_most)
+        if step.current_at_most is None and self.last.get("until_voltage_V") != step.hold:
+            self._add("inherited-bound", at, at.text, "hold")
         found: Plain = {"step": "constant_voltage", "voltage_V": step.hold}
         if len(ends.cutoffs) > 1:
             self._add("second-cutoff", at, "; ".join(c.text for c in ends.cutoffs), "until")

@@ -6,7 +6,7 @@ Whether it is a loss is said by the table alone; the checks only find what is th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from benchlab.interchange.document import (
@@ -42,18 +42,27 @@ class _Found:
     takes: tuple[str, ...] = ()
 
 
-def find(document: Document, target: str, report: Report, origins: tuple[str, ...]) -> None:
+def find(
+    document: Document,
+    target: str,
+    report: Report,
+    origins: tuple[str, ...],
+    heads: Mapping[str, str] | None = None,
+) -> None:
     """Add to a report what of a document a target does not carry.
 
     Parameters
     ----------
     origins : tuple of str
         File, line and field of each step of the method.
+    heads : mapping of str to str, optional
+        The same for sample, record and safety.
     """
     flat = resolved(document)
     for check in _CHECKS:
         for found in check(document, flat, target):
-            where = report.source
+            part = found.takes[0].partition(".")[0] if found.takes else "sample"
+            where = (heads or {}).get(part, report.source)
             if found.number:
                 where = origins[flat.places[found.number - 1]]
             report.add(found.item, where, found.text, *found.takes)
@@ -86,7 +95,8 @@ def _head(document: Document, flat: Resolved, target: str) -> Iterator[_Found]:
             yield _Found(item, 0, f"{key}: {value:g}", (f"safety.{key}",))
             if value == 0.0 and zero:
                 yield _Found(zero, 0, f"{key}: 0", (f"safety.{key}",))
-    if abs(safety.max_current_mA or 0.0) != abs(safety.min_current_mA or 0.0):
+    both = [safety.min_current_mA, safety.max_current_mA]
+    if both.count(None) == 1 or (both[0] or 0.0) + (both[1] or 0.0):
         keys = ("safety.max_current_mA", "safety.min_current_mA")
         text = f"{safety.min_current_mA} to {safety.max_current_mA} mA"
         yield _Found("one-current-limit", 0, text, keys)
@@ -111,12 +121,15 @@ def _names(document: Document, flat: Resolved, target: str) -> Iterator[_Found]:
 
 
 def _steps(document: Document, flat: Resolved, target: str) -> Iterator[_Found]:
+    alone = all(isinstance(step, Impedance | Loop) for step in flat.method)
+    own = ("record.time_s", "record.voltage_V", "record.current_mA") if alone else ()
     for number, step in enumerate(flat.method, 1):
         at = f"method[{number}]"
         if isinstance(step, Scan):
             yield _Found("scan", number, "")
         elif isinstance(step, Impedance):
             yield _Found("spectrum", number, "")
+            yield _Found("record-in-spectra", number, "", own)
             if min(step.start_frequency_Hz, step.end_frequency_Hz) < 1e-3:
                 yield _Found("frequency-below-1-mHz", number, "")
         elif isinstance(step, Loop):
@@ -162,8 +175,10 @@ def _voltages(step: object) -> list[float]:
 
 
 def voltages(document: Document) -> list[float]:
-    """Return every voltage that the steps of a document name."""
-    return [volt for step in document.method for volt in _voltages(step)]
+    """Return every voltage that the steps and limits of a document name."""
+    limits = (document.safety.min_voltage_V, document.safety.max_voltage_V)
+    own = [volt for volt in limits if volt is not None]
+    return own + [volt for step in document.method for volt in _voltages(step)]
 
 
 def _sizes(document: Document, flat: Resolved, target: str) -> Iterator[_Found]:
@@ -181,12 +196,14 @@ def _roundings(document: Document, flat: Resolved, target: str) -> Iterator[_Fou
         kept = written(target, key, value)
         if isinstance(value, str) or kept == value:
             continue
-        change = abs(float(kept) - value) / abs(value)
+        change = abs(abs(float(kept)) - abs(value)) / abs(value)
         if change <= 1e-14:
             continue
         number = int(key[7 : key.index("]")]) if key.startswith("method[") else 0
         item = "coarse-rounding" if change > _COARSE else "fine-rounding"
-        yield _Found(item, number, f"{key} = {value:.10g} becomes {float(kept):.10g}")
+        part = () if number else (key,)
+        text = f"{key} = {value:.10g} becomes {float(kept):.10g}"
+        yield _Found(item, number, text, part)
 
 
 def as_written(document: Document, target: str) -> dict[str, float | str]:
@@ -196,6 +213,8 @@ def as_written(document: Document, target: str) -> dict[str, float | str]:
     """
     found = facts(document)
     capacity = document.sample.capacity_mAh
+    if target == "biologic":
+        found.setdefault("safety.delay_s", 0.0)  # it has no limits without a delay
     if target not in ("neware", "biologic") or capacity is None:
         return found
     for key, value in list(found.items()):
@@ -212,6 +231,8 @@ def written(target: str, key: str, value: float | str) -> float | str:
     decimals = _DECIMALS.get(target, {}).get(last)
     if decimals is None or isinstance(value, str):
         return value
+    if target == "biologic" and last == "until_current_mA":
+        value = abs(value)  # its cut-offs are magnitudes
     scale, digits = decimals(value) if callable(decimals) else decimals
     if target == "biologic" and key.startswith(("safety.", "record.")):
         scale, digits = 1.0, 5 if key.startswith("safety.") else 3

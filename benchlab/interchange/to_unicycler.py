@@ -42,10 +42,13 @@ class Exported:
         None: no step is left.
     origins : tuple of str
         File, line and field of each step of the method.
+    heads : dict of str to str
+        The same for sample, record and safety.
     """
 
     document: Document | None
     origins: tuple[str, ...]
+    heads: dict[str, str]
     report: Report
 
 
@@ -75,9 +78,9 @@ def export_protocol(protocol: Protocol, target: str, cell: Cell | None = None) -
     flow.items(protocol.steps, 0)
     if not flow.method:
         report.notes.append("no step is left")
-        return Exported(None, (), report)
+        return Exported(None, (), {}, report)
     document = Document.model_validate({**plain, "method": flow.method})
-    return Exported(document, tuple(flow.origins), report)
+    return Exported(document, tuple(flow.origins), head.places(), report)
 
 
 class _Flow:

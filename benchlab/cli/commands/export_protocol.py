@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     exported = export_protocol(read_protocol(arguments.file), target, cell)
     report, document = exported.report, exported.document
     if document is not None:
-        find(document, target, report, exported.origins)
+        find(document, target, report, exported.origins, exported.heads)
     show(report, arguments.waive, arguments.report)
     if document is None:
         raise ProtocolError(
