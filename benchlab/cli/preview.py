@@ -164,4 +164,15 @@ def preview(
         last = kept.second[-1] if kept.second else 0.0
         text = outcome.text.strip().rpartition("\n")[2]
         kept.note = f"the whole run, {span(last)}; {outcome.end_reason}: {text}"
+    kept.note += _too_warm(kept, program)
     return kept
+
+
+def _too_warm(kept: Preview, program: Program) -> str:
+    """Return a warning where the simulated cell left the limits of temperature."""
+    spans = (program.limits.charging_celsius, program.limits.otherwise_celsius)
+    most = max((span[1] for span in spans if span is not None), default=float("inf"))
+    warmest = max(kept.celsius, default=0.0)
+    if not warmest > most:
+        return ""
+    return f"; the cell's surface comes to {warmest:.0f} degC, its limit is {most:g} degC"

@@ -194,6 +194,20 @@ def test_a_preview_is_bounded_by_computing(capsys, written, monkeypatch):
     assert kept.second[-1] < 1800.0
 
 
+def test_a_preview_says_where_a_cell_becomes_too_warm_and_no_sensor_sees_it(
+    capsys, written, tmp_path
+):
+    path = written("name: big\ncell: {type: nmc811_4680}\ncapacity: {C: 22.5 Ah}\n"
+                   "steps:\n  - {charge: 2C, to: 4.2 V, then_hold_until: C/10}\n"
+                   "  - Discharge at 3C until 2.8 V\n")  # fmt: skip
+    words = (path, "--instrument", "keysight_rp7900", "--json", "--preview")
+    found = json.loads(checked(capsys, *words, tmp_path / "p.png")[1])
+    assert "its limit is 60 degC" in found["preview"]["note"]
+    sensor = ("--sensor", "keithley_daq6510")
+    seen = json.loads(checked(capsys, *words, tmp_path / "q.png", *sensor)[1])
+    assert "tripped" in seen["preview"]["note"], "a sensor stops it"
+
+
 def test_no_preview_of_what_would_not_start(capsys, written, tmp_path):
     path = written(HEAD + "steps:\n  - {chamber: 25 degC}\n")
     picture = tmp_path / "p.png"

@@ -1,11 +1,15 @@
 """Each check of a protocol alone: a text that it must speak of, and one next to it that is well."""
 
+from pathlib import Path
+
 import pytest
 
+from benchlab.cli.step_words import step_words
 from benchlab.errors import ProtocolError
 from benchlab.model.checks import Severity, check_program, refuse
+from benchlab.model.estimate import estimate
 from benchlab.model.expand import expand
-from benchlab.model.protocol_text import parse_protocol
+from benchlab.model.protocol_text import parse_protocol, read_protocol
 from benchlab.model.resolve import cell_of
 
 from .conftest import HEAD
@@ -181,3 +185,21 @@ def test_errors_come_first_and_refuse():
     assert caught.value.where == "test.yaml:5, steps[1].until"
     assert caught.value.check == "asked-before-run"
     refuse(found[1:])
+
+
+SAMPLES = Path(__file__).parents[2] / "sample_data/protocols"
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_no_sample_has_an_error_and_each_can_be_told_in_words(path):
+    protocol = read_protocol(path)
+    cell = cell_of(protocol, None)
+    program = expand(protocol, cell)
+    found = check_program(program, cell)
+    assert [str(remark) for remark in found if remark.severity is Severity.ERROR] == []
+    words = [step_words(step) for step in program.steps]
+    assert all(words)
+    assert "nan" not in " ".join(words)
+    record = estimate(program).whole.record()
+    assert 0 < record["about_second"] <= record["at_most_second"]
+    assert 0 < record["about_rows"] <= record["at_most_rows"]
