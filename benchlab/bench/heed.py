@@ -49,6 +49,7 @@ class Heed:
         while (command := run.inbox.take()) is not None:
             if isinstance(command, commands.Stop):
                 run.switch_off("stopped", None if recorded else reading)
+                run.log.save(reading, run.guard.state, run.clock.now)
                 raise Ended("stopped", command.why)
             if isinstance(command, commands.Skip):
                 run.log.event("skip", command.actor, f"step {run.sequencer.step_count}")
@@ -128,7 +129,7 @@ class Heed:
         run.sense(still)
         if still.time >= run.log.state_due:
             at = paused if step.plan.driven else still.time
-            run.log.save(still, run.guard.state(still.time), at)
+            run.log.save(still, run.guard.state, at)
 
     def _go_on(self, step: StepRecord, setpoint: Setpoint, left: Edge) -> None:
         """Close the circuit again as it was, if the cell is still there."""

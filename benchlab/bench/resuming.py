@@ -5,10 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from benchlab.bench.sequencer import TIMES
 from benchlab.bench.step_runner import StepRunner
+from benchlab.bench.watch import later
 from benchlab.model.program import StepPlan
 
-__all__ = ["Resumption"]
+__all__ = ["Resumption", "caught_up"]
+
+
+def caught_up(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a whole state as of the last brief one that followed it, ``since_second`` later."""
+    since = state.get("since_second")
+    if since is None:
+        return state
+    step = {
+        name: value - since if name in TIMES and value is not None else value
+        for name, value in state["step"].items()
+    }
+    counter = {
+        **state["counter"],
+        "charge": state["step_charge_ah"],
+        "_energy": state["step_energy_wh"],
+    }
+    watches = [later(watch, since) for watch in state["watches"]]
+    return {**state, "step": step, "counter": counter, "watches": watches}
 
 
 class Resumption:
@@ -26,6 +46,7 @@ class Resumption:
     """
 
     def __init__(self, state: Mapping[str, Any], run: StepRunner) -> None:
+        state = caught_up(state)
         counter = state["counter"]
         self.carried = (counter["charge"] or 0.0, counter["_energy"] or 0.0)
         self.elapsed = -(state["step"]["_began"] or 0.0)

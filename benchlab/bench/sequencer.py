@@ -14,7 +14,7 @@ from benchlab.bench.walker import Walker
 from benchlab.bench.watch import Sample, Watch, clock_end, watch
 from benchlab.model.program import Program, StepPlan
 
-__all__ = ["Sequencer"]
+__all__ = ["TIMES", "Sequencer"]
 
 CUTOFF_READINGS = 3
 CUTOFF_SETTLE_SECOND = 2.0
@@ -26,7 +26,7 @@ LOOK_SHARE = 0.02
 HOLD_FALL = 0.005
 
 
-_TIMES = frozenset({"_began", "_hold_began", "_last_time", "wake", "look"})
+TIMES = frozenset({"_began", "_hold_began", "_last_time", "wake", "look"})
 _EMPTY = {"wake": math.inf, "look": math.inf}
 _KEPT = (
     "sign",
@@ -345,14 +345,14 @@ class Sequencer:
         return {
             **self.walker.state(),
             "time_end": str(self.time_end),
-            "step": taken(self, _KEPT, _TIMES, now),
+            "step": taken(self, _KEPT, TIMES, now),
             "watches": [item.state(now) for item in self.watches],
         }
 
     def restore(self, state: Mapping[str, Any], now: float) -> StepPlan:
         """Stand where a state was taken, inside the same step, as if now were that instant."""
         self.plan = self.walker.restore(state)
-        put_back(self, state["step"], _KEPT, _TIMES, now, _EMPTY)
+        put_back(self, state["step"], _KEPT, TIMES, now, _EMPTY)
         self.time_end = state["time_end"]
         self._target = self.plan.hold_volt if self.plan.has_hold else self.plan.end_volt
         kept = [

@@ -249,7 +249,7 @@ class StepRunner:
                 log.row(reading, 0)
                 recorded = True  # it may be the step's last reading too
             if time >= log.state_due:
-                log.save(reading, self.guard.state(time))
+                log.save(reading, self.guard.state)
                 self._watch(self.progress(reading))
             if extra:
                 self.sense(reading)

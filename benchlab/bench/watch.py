@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from benchlab.model.program import Watched
 
-__all__ = ["Sample", "Watch", "clock_end", "watch"]
+__all__ = ["Sample", "Watch", "clock_end", "later", "watch"]
 
 _PARTS = 16
 _TRIMMED = 3
@@ -155,6 +155,12 @@ def _trimmed(part: list[float]) -> float:
     """Return the mean of a part without its lowest and its highest value."""
     _, low, high, total, count = part
     return (total - low - high) / (count - 2.0)
+
+
+def later(state: list[Any], second: float) -> list[Any]:
+    """Return the state of a condition as it stands so many seconds later, nothing seen since."""
+    parts = [[part[0] + second, *part[1:]] for part in state[4]]
+    return [*state[:4], parts, *state[5:]]
 
 
 def watch(watched: Watched, sign: int, marks: Mapping[str, float]) -> Watch:

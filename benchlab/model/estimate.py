@@ -26,8 +26,8 @@ CLOSED_ROW_BYTES = 35.0
 CLOSED_FILE_BYTES = 80e3
 JOURNAL_ROW_BYTES = 88.0
 JOURNAL_STEP_BYTES = 960.0
-JOURNAL_STATE_BYTES = 1500.0
-"""The state that a restart needs: kept each second, or each control period if that is longer."""
+JOURNAL_STATE_BYTES = 400.0
+"""Counters each second and a whole state each minute, in the mean: each second, or each control period if that is longer."""
 LIVE_ROW_BYTES = 84.0
 
 

@@ -29,6 +29,8 @@ __all__ = [
     "without_record",
 ]
 
+_BRIEF = b'{"since_second":'
+"""A state that holds only what changed since the last whole one."""
 _BLOCK_ROWS = 1 << 20
 
 
@@ -106,7 +108,7 @@ def read_journal(
     tail = JournalTail(folder, whole=True, start=start)
     content = JournalContent()
     rows, open_rows = bytearray(), bytearray()
-    state = last = b""
+    state = whole = last = b""
     expected, next_number = start.row, start.number
     holes: list[tuple[int, int]] = []
     block, row_size = _BLOCK_ROWS * ROW.size, ROW.size
@@ -141,6 +143,8 @@ def read_journal(
                 rows = bytearray()
         elif kind == state_kind:
             state = payload
+            if not payload.startswith(_BRIEF):
+                whole = payload
         elif kind == FrameKind.STEP:
             content.steps.append(json.loads(payload))
             open_rows = bytearray()
@@ -159,7 +163,7 @@ def read_journal(
     content.open_rows = _records(open_rows)
     if last:
         content.last_row = ROW.unpack_from(last, len(last) - ROW.size)[:2]
-    content.state = json.loads(state) if state else {}
+    content.state = {**json.loads(whole or b"{}"), **json.loads(state or b"{}")}
     content.missing_rows = sum(stop - first for first, stop in holes)
     content.row_count = expected - content.missing_rows
     content.damage, content.torn_bytes = tail.damage, tail.torn_bytes

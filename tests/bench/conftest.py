@@ -61,7 +61,9 @@ class MemorySink:
         self._take(self.events, content)
 
     def state(self, content):
-        self._take(self.states, content)
+        # as the reader of a journal does: a brief state stands on the last whole one
+        before = self.states[-1] if "since_second" in content else {}
+        self._take(self.states, {**before, **content})
 
     def clock(self, content):
         """Take a clock frame, and forget it."""
