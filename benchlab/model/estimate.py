@@ -27,7 +27,7 @@ CLOSED_FILE_BYTES = 80e3
 JOURNAL_ROW_BYTES = 88.0
 JOURNAL_STEP_BYTES = 960.0
 JOURNAL_STATE_BYTES = 400.0
-"""Counters each second and a whole state each minute, in the mean: each second, or each control period if that is longer."""
+"""Counters each second and a whole state each minute, in the mean; held by a test."""
 LIVE_ROW_BYTES = 84.0
 
 

@@ -7,7 +7,7 @@ import pytest
 from benchlab.cli.channel import Channel
 from benchlab.cli.foreground import RunOptions, run_foreground
 from benchlab.cli.preview import preview
-from benchlab.model.estimate import estimate
+from benchlab.model.estimate import JOURNAL_STATE_BYTES, estimate
 from benchlab.model.expand import expand
 from benchlab.model.protocol_text import parse_protocol
 from benchlab.model.resolve import cell_of
@@ -46,7 +46,7 @@ def test_a_run_stays_below_at_most_and_near_about(record, tmp_path):
     assert 0.7 < whole.about_second / took < 1.4
     assert 0.6 < whole.about_rows / rows < 1.7
     assert 0.5 < whole.about_closed_bytes / os.path.getsize(path) < 2.0
-    assert whole.about_running_bytes > 1500 * whole.about_second * 0.9, "a state each second"
+    assert whole.about_running_bytes > JOURNAL_STATE_BYTES * whole.about_second, "one each second"
 
 
 def test_steps_add_up_to_blocks_and_the_whole():
