@@ -311,7 +311,8 @@ def read_document(text: str, source: str) -> Document:
 def _refusal(refusal: ValidationError, text: str, source: str) -> ProtocolError:
     problems = refusal.errors(include_url=False)
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    path = [part for part in first["loc"] if not _is_tag(part, first["loc"])]
+    loc = first["loc"]
+    path = [part for at, part in enumerate(loc) if not (at == 2 and _is_kind(part, loc))]
     name = "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
     what = {
         "extra_forbidden": "this key is not one of unicycler's",
@@ -335,10 +336,9 @@ _STEP_WORDS = frozenset(
 )
 
 
-def _is_tag(part: object, path: tuple[object, ...]) -> bool:
+def _is_kind(part: object, path: tuple[object, ...]) -> bool:
     """Say whether a part of pydantic's path is the kind of step, which no file has as a key."""
-    place = path.index(part)
-    return isinstance(part, str) and place == 2 and path[0] == "method" and part in _STEP_WORDS
+    return path[0] == "method" and part in _STEP_WORDS
 
 
 def line_of(text: str, path: list[int | str]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from benchlab.errors import ProtocolError
 from benchlab.interchange.document import (
     Document,
     Loop,
@@ -16,6 +17,7 @@ from benchlab.interchange.loops import Repeat, blocks
 from benchlab.interchange.report import Report
 from benchlab.interchange.step_in import StepReader, comment
 from benchlab.interchange.table import IMPORTS
+from benchlab.interchange.to_unicycler import INVENTED_TAG
 from benchlab.interchange.value_text import Value, flow, number, scalar, seconds
 from benchlab.model import quantity
 
@@ -101,6 +103,12 @@ class _Writer:
             "no cell is stated: add cell: {type: ...}, or run it with --cell CELL.yaml"
         )
         items = blocks(self.document, self.source)
+        if all(isinstance(step, Tag) for step in self.document.method):
+            raise ProtocolError(
+                "there is no step, only tags.",
+                where=self.out.where("method"),
+                remedy="Nothing was written; add steps.",
+            )
         lines.append("steps:")
         self.steps(items, lines, 1)
         sample = self.document.sample.model_copy(update={"name": name})
@@ -266,13 +274,15 @@ class _Writer:
 def unfaithful(imported: Imported, exported: Document) -> list[str]:
     """Return in words what of an import its own text does not give back when it is exported.
 
-    An end at 0 V that stood alone comes back with a time beside it, without which unicycler would
-    take it for not set.
+    An end at 0 V that stood alone comes back with a time beside it, and a loop by number over one
+    step with a tag: unicycler refuses both as they were.
     """
     alone = {
         key.replace("until_voltage_V", "until_time_s")
         for key, value in imported.carried.items()
         if key.endswith(".until_voltage_V") and value == 0.0
     }
-    excused = alone - set(imported.carried)
-    return differences(imported.carried, facts(exported), excused)
+    found = facts(exported)
+    invented = {key for key in found if key.startswith(f"tag.{INVENTED_TAG}")}
+    excused = (alone | invented) - set(imported.carried)
+    return differences(imported.carried, found, excused)

@@ -18,7 +18,7 @@ from benchlab.model.protocol import Located, Protocol
 from benchlab.model.steps import Block, Every, Run
 from benchlab.model.validate import place
 
-__all__ = ["Exported", "export_protocol"]
+__all__ = ["INVENTED_TAG", "Exported", "export_protocol"]
 
 _ACTIONS: dict[type, str] = {
     Arm: "armed-limit",
@@ -30,6 +30,8 @@ _ACTIONS: dict[type, str] = {
     Result: "result",
 }
 _MOST = 20_000
+INVENTED_TAG = "repeat of line"
+"""How a tag begins that nobody wrote: unicycler loops over one step by tag only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,7 @@ class _Flow:
             return
         target: str | int = tag or begin + 1
         if not tag and len(self.method) - begin == 1:
-            target = self.unique(at, f"repeat of line {at.node.line}")
+            target = self.unique(at, f"{INVENTED_TAG} {at.node.line}")
             self.method.insert(begin, {"step": "tag", "tag": target})
             self.origins.insert(begin, self.where(at))
             self.report.notes.append(

@@ -125,6 +125,8 @@ MALFORMED = [
     ({"method": [REST, {**REST, "until_time_s": 1e12}]}, r"method\[2\].until_time_s: .*10 years"),
     ({"method": [REST, {**LOOP, "loop_to": 2}]}, r"method\[2\]: a loop goes back"),
     ({"method": [REST, LOOP]}, r"method\[2\]: there is no tag 't'"),
+    ({"method": [TAG]}, r"in.json:\d+, method: there is no step, only tags"),
+    ({"method": [REST, {"step": "tag"}]}, r"method\[2\].tag: this key is missing"),
     ({"method": [TAG, LOOP]}, r"method\[2\]: a loop goes back over at least one step"),
     ({"method": [TAG, REST, TAG, REST]}, r"method\[3\]: the tag 't' stands twice"),
     (

@@ -218,3 +218,14 @@ def test_loops_that_begin_at_one_step_are_repeats_in_repeats(back: object) -> No
     imported, _ = there_and_back(plain)
     assert imported.text.count("repeat:") == 2
     assert imported.text.index("repeat: 5") < imported.text.index("repeat: 2")
+
+
+def test_a_loop_by_number_over_one_step_comes_back_with_a_tag_that_unicycler_asks_for() -> None:
+    loop = {"step": "loop", "loop_to": 1, "cycle_count": 5}
+    plain = {"record": {"time_s": 1}, "method": [TAGGED[1], loop]}
+    with pytest.raises(ValueError, match="cannot be on or after the loop"):
+        unicycler.CyclingProtocol.from_dict(plain)
+    _, exported = there_and_back(plain)
+    back = unicycler.CyclingProtocol.from_dict(exported.document.plain())
+    assert [step.step for step in back.method] == ["tag", "open_circuit_voltage", "loop"]
+    assert "got the tag" in exported.report.notes[0]
