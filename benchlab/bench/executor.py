@@ -99,7 +99,7 @@ class Compiled:
     Attributes
     ----------
     content : bytes
-        What the instrument gets; kept with the run.
+        What the instrument gets.
     step_ids : Mapping of int to int
         For each of the instrument's step numbers that is a step of the program, its ``step_id``;
         several may share one. Its loops, marks and its end have none.

@@ -33,9 +33,10 @@ from benchlab.errors import (
     StorageError,
     Unsupported,
 )
+from benchlab.model.limits import RunLimits
 from benchlab.model.program import Program
 
-__all__ = ["EarlierHost", "ExecutorWorker"]
+__all__ = ["EarlierHost", "ExecutorWorker", "prepare_executor"]
 
 VIRTUAL_POLL_SECOND = 60.0
 LINK_PATIENCE_SECOND = 600.0
@@ -64,6 +65,26 @@ class EarlierHost:
     unix_ns: int
     rows: int
     steps: int
+
+
+def prepare_executor(executor: Executor, channel: str, limits: RunLimits) -> Reading:
+    """Return what the instrument sees of the cell before any current.
+
+    Raises
+    ------
+    benchlab.errors.CellCheckError
+        The cell's voltage is outside the limits: wrong cell, or wired the wrong way round.
+    benchlab.errors.InstrumentRefused
+        The channel is in use; it was left alone.
+    """
+    seen = executor.look(channel)
+    if not limits.low_volt <= seen.voltage <= limits.high_volt:
+        raise CellCheckError(
+            f"the cell stands at {seen.voltage:.4f} V, outside the limits"
+            f" {limits.low_volt:g} V to {limits.high_volt:g} V. No current was sent.",
+            remedy="Check polarity and wiring, and that it is the cell the protocol is for.",
+        )
+    return seen
 
 
 class ExecutorWorker:
@@ -163,14 +184,7 @@ class ExecutorWorker:
     def _start(self) -> None:
         """Look at the cell, tell what is meant to be done, and start."""
         executor, log = self._executor, self._record.log
-        limits = self._record.program.limits
-        seen = executor.look(self._channel)
-        if not limits.low_volt <= seen.voltage <= limits.high_volt:
-            raise CellCheckError(
-                f"the cell stands at {seen.voltage:.4f} V, outside the limits"
-                f" {limits.low_volt:g} V to {limits.high_volt:g} V. No current was sent.",
-                remedy="Check polarity and wiring, and that it is the cell the protocol is for.",
-            )
+        seen = prepare_executor(executor, self._channel, self._record.program.limits)
         log.intend("on")
         sent = self._clock.now
         self._run_id = executor.start(self._channel, self._compiled, self._name)

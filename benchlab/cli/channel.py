@@ -8,6 +8,7 @@ from typing import Any
 
 from benchlab import plugins
 from benchlab.bench.clock import Clock
+from benchlab.bench.executor import Executor, ExecutorCapabilities
 from benchlab.bench.roles import Capabilities, Source
 from benchlab.bench.twin import Twin, TwinSpec
 from benchlab.errors import UsageError
@@ -21,6 +22,31 @@ class Channel:
 
     driver: str
     resource: str
+    number: str = ""
+    """Which channel of an instrument with several; empty: the first, or the only one."""
+
+    @property
+    def executes(self) -> bool:
+        """Whether the instrument runs the protocol by itself."""
+        module = plugins.plugin("drivers", self.driver)
+        return isinstance(module.CAPABILITIES, ExecutorCapabilities)
+
+    def executor(self, clock: Clock, spec: TwinSpec) -> tuple[Executor, Twin | None]:
+        """Return the driver of an instrument that runs the protocol by itself; nothing was sent.
+
+        Raises
+        ------
+        benchlab.errors.LinkError
+        """
+        module = plugins.plugin("drivers", self.driver)
+        if not self.simulated:
+            return module.connect(self.resource, clock), None
+        made: tuple[Executor, Twin] = (
+            module.simulate(clock, spec, self.number)
+            if self.number
+            else module.simulate(clock, spec)
+        )
+        return made
 
     @property
     def simulated(self) -> bool:
@@ -94,18 +120,25 @@ def parse_channel(text: str) -> Channel:
     ------
     benchlab.errors.UsageError
     """
-    if text.startswith("sim:"):
-        return Channel(text.removeprefix("sim:"), "")
-    driver, separator, resource = text.partition("@")
-    resource, _, number = resource.partition("#")
-    if not separator or not driver or not resource:
+    words, _, number = text.partition("#")
+    driver, separator, resource = words.partition("@")
+    if words.startswith("sim:"):
+        driver, separator, resource = words.removeprefix("sim:"), "@", ""
+    elif not separator or not driver or not resource:
         raise UsageError(
             f"found the channel {text!r}.",
             remedy="Write DRIVER@RESOURCE, for example"
             " keithley2450@TCPIP::192.168.0.5::5025::SOCKET, or sim:DRIVER.",
         )
-    if number not in ("", "1"):
+    if number in ("", "1"):
+        return Channel(driver, resource)
+    channel = Channel(driver, resource, number)
+    several = driver in plugins.names("drivers") and channel.executes
+    known = plugins.plugin("drivers", driver).CAPABILITIES.channels if several else ("1",)
+    if len(known) == 1 or (number.isdigit() and number not in known):
         raise UsageError(
-            f"found channel #{number}; {driver} has one channel.", remedy="Leave #... out."
+            f"found channel #{number}; {driver} has"
+            f" {'one channel' if len(known) == 1 else f'{len(known)} channels'}.",
+            remedy="Leave #... out." if len(known) == 1 else f"Write #1 to #{known[-1]}.",
         )
-    return Channel(driver, resource)
+    return channel

@@ -12,9 +12,10 @@ from typing import Any
 
 from benchlab import __version__
 from benchlab.bench.clock import Clock, RealClock, VirtualClock
+from benchlab.bench.executor import ExecutorCapabilities
 from benchlab.bench.outcome import Outcome, Progress
 from benchlab.bench.prepare import prepare
-from benchlab.bench.roles import Identity, OffProof, Source
+from benchlab.bench.roles import Capabilities, Identity, OffProof, Source
 from benchlab.bench.truth import TruthLog
 from benchlab.bench.twin import Twin, TwinSpec
 from benchlab.bench.worker import RunWorker
@@ -33,7 +34,16 @@ from benchlab.store.journal import run_folder
 from benchlab.store.journal_read import read_journal
 from benchlab.store.space import Space, free_bytes
 
-__all__ = ["RunOptions", "RunResult", "not_proven_off", "run_foreground"]
+__all__ = [
+    "RunOptions",
+    "RunResult",
+    "check_paths",
+    "closing",
+    "end_of",
+    "head_of",
+    "not_proven_off",
+    "run_foreground",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +92,12 @@ def run_foreground(
     benchlab.errors.BenchError
         Where the run could not start; the output is off and no file was made.
     """
+    if options.channel.executes:
+        from benchlab.cli.foreground_executor import run_executor
+
+        return run_executor(program, cell, options, note=note, watch=watch)
     folder = run_folder(options.out)
-    _check_paths(options, folder)
+    check_paths(options, folder)
     for remark in remarks_on(program, cell, options.channel, options.sensors, options.chamber):
         note(str(remark))
     operator = operator_for(program, options.answers, cell.id, note)
@@ -98,7 +112,7 @@ def run_foreground(
             seen = prepare(source, program.limits)
             volts = f"the cell stands at {seen.voltage:.4f} V"
             note(f"{identity.model} {identity.serial_number}: {volts}")
-            head = _head(program, cell, options, source, identity, clock.virtual)
+            head = head_of(program, cell, options, source.capabilities, identity, clock.virtual)
             recorded = Recording(
                 options.out, head, note, fast=options.fast, reserve=options.reserve_bytes
             )
@@ -120,8 +134,8 @@ def run_foreground(
                 outcome = worker.run()
                 if guardian is not None and not outcome.off.proven:
                     guardian.act()
-                with _closing(outcome):
-                    recording.journal.end(_end(outcome))
+                with closing(outcome):
+                    recording.journal.end(end_of(outcome))
                     told = _told(truth, folder, cell, options)
                     closed = recording.close()
         finally:
@@ -133,7 +147,7 @@ def run_foreground(
     return RunResult(outcome, options.out, closed.digest, closed.rows, told)
 
 
-def _check_paths(options: RunOptions, folder: Path) -> None:
+def check_paths(options: RunOptions, folder: Path) -> None:
     """Refuse before anything is started what could not be written at the end."""
     try:
         taken = [path for path in (options.out, folder, options.truth) if path and path.exists()]
@@ -207,7 +221,7 @@ def _looking_after(
 
 
 @contextmanager
-def _closing(outcome: Outcome) -> Iterator[None]:
+def closing(outcome: Outcome) -> Iterator[None]:
     """Say how the run ended where its file could not be completed."""
     try:
         yield
@@ -247,15 +261,15 @@ def _utc() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _head(
+def head_of(
     program: Program,
     cell: Cell,
     options: RunOptions,
-    source: Source,
+    can: Capabilities | ExecutorCapabilities,
     identity: Identity,
     virtual: bool,
 ) -> dict[str, Any]:
-    can = source.capabilities
+    """Return what a run is made with: the journal's first record."""
     protocol = program.record()
     return {
         "cell": {**cell.record(), "capacity_ah": program.capacity_ah},
@@ -286,7 +300,8 @@ def _head(
     }
 
 
-def _end(outcome: Outcome) -> dict[str, Any]:
+def end_of(outcome: Outcome) -> dict[str, Any]:
+    """Return the journal's closing record."""
     return {
         "end_reason": outcome.end_reason,
         "end_text": outcome.text,

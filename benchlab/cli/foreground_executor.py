@@ -1,0 +1,112 @@
+"""One run on an instrument that carries it out by itself, from start to closed file.
+
+There is no guardian: a healthy test goes on when this process dies, by the instrument alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from benchlab.bench.clock import RealClock, VirtualClock
+from benchlab.bench.executor_worker import ExecutorWorker, prepare_executor
+from benchlab.bench.outcome import Progress
+from benchlab.bench.twin import TwinSpec
+from benchlab.cli.around import around
+from benchlab.cli.channel import Channel
+from benchlab.cli.foreground import RunOptions, RunResult, check_paths, closing, end_of, head_of
+from benchlab.cli.line_lock import LineLock
+from benchlab.cli.recording import Recording
+from benchlab.cli.stopper import Stopper
+from benchlab.errors import UsageError
+from benchlab.model.cell import Cell
+from benchlab.model.program import Program
+from benchlab.store.copy import copy_verified
+from benchlab.store.journal import run_folder
+
+__all__ = ["run_executor"]
+
+
+def run_executor(
+    program: Program,
+    cell: Cell,
+    options: RunOptions,
+    *,
+    note: Callable[[str], None],
+    watch: Callable[[Progress], None],
+) -> RunResult:
+    """Have a program carried out and return what became of it.
+
+    Raises
+    ------
+    benchlab.errors.BenchError
+        Where the run could not start; nothing was started and no file was made.
+    """
+    if options.chamber is not None or options.truth is not None:
+        word = "--truth" if options.chamber is None else "--chamber"
+        raise UsageError(
+            f"{options.channel.driver} runs the protocol by itself, and {word} is not for that.",
+            remedy="Leave it out, or use an instrument that is stepped by the host.",
+        )
+    check_paths(options, run_folder(options.out))
+    clock = VirtualClock() if options.fast else RealClock()
+    spec = TwinSpec(cell.type.name, program.capacity_ah, options.seed, options.ideal, options.fresh)
+    number = options.channel.number or "1"
+    with Stopper() as stopper, _alone(options.channel):
+        executor, twin = options.channel.executor(clock, spec)
+        try:
+            identity = executor.open()
+            compiled = executor.compile(program)
+            for text in compiled.notes:
+                note(text)
+            fate = executor.capabilities.host_dies
+            note(f"{options.channel.driver}: if this program dies, {fate}.")
+            seen = prepare_executor(executor, number, program.limits)
+            volts = f"the cell stands at {seen.voltage:.4f} V"
+            note(f"{identity.model} {identity.serial_number}, channel {number}: {volts}")
+            head = head_of(program, cell, options, executor.capabilities, identity, clock.virtual)
+            head["instrument"]["channel"] = number
+            recorded = Recording(
+                options.out, head, note, fast=options.fast, reserve=options.reserve_bytes
+            )
+            beside = around(options.sensors, None, clock, twin, program.limits, note)
+            with beside as surroundings, recorded as recording:
+
+                def look(progress: Progress) -> None:
+                    recording.look()
+                    watch(progress)
+
+                worker = ExecutorWorker(
+                    program,
+                    compiled,
+                    executor,
+                    number,
+                    clock,
+                    recording.journal,
+                    name=cell.id,
+                    watch=look,
+                    surroundings=surroundings,
+                )
+                stopper.stops(worker.stop)
+                outcome = worker.run()
+                with closing(outcome):
+                    recording.journal.end(end_of(outcome))
+                    closed = recording.close()
+        finally:
+            executor.close()
+    if options.copy_to is not None:
+        note(f"a verified copy is {copy_verified(options.out, options.copy_to)}")
+    return RunResult(outcome, options.out, closed.digest, closed.rows, None)
+
+
+@contextmanager
+def _alone(channel: Channel) -> Iterator[None]:
+    """Let nobody else of this computer use a channel of a real instrument meanwhile."""
+    if channel.simulated:
+        yield
+        return
+    lock = LineLock(f"{channel.resource}#{channel.number or '1'}")
+    try:
+        yield
+    finally:
+        lock.release()
