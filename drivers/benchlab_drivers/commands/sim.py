@@ -1,8 +1,16 @@
-"""``benchlab sim serve NAME``: a simulated instrument for anybody's program."""
+r"""Serve a simulated instrument with a simulated cell to anybody's program.
+
+  benchlab sim serve keithley2450 --cell lfp_graphite_26650 --port 5025
+  benchlab sim serve keysight_rp7900 --pty --faults faults.yaml
+  benchlab sim serve --world bench.yaml
+
+Prints one line of JSON (its resource name) and serves until Ctrl-C.
+"""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 HELP = "serve a simulated instrument with a simulated cell"
 
@@ -10,14 +18,23 @@ HELP = "serve a simulated instrument with a simulated cell"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's words."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    serve = actions.add_parser("serve", help="serve one on a TCP port of this machine")
-    serve.add_argument("name", metavar="NAME", help="the instrument's driver, as keithley2450")
-    serve.add_argument("--cell", default="nmc811_graphite_pouch", help="type of the cell")
-    serve.add_argument("--capacity-ah", type=float, default=None, help="size of the cell")
-    serve.add_argument("--seed", type=int, default=0, help="which errors the instrument has")
-    serve.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 takes a free one")
+    serve = actions.add_parser("serve", help="serve some on ports of this machine")
+    serve.add_argument(
+        "name", nargs="?", metavar="NAME", help="the instrument's driver, as keithley2450"
+    )
+    serve.add_argument(
+        "--world", type=Path, metavar="FILE", help="several that share cells, in place of NAME"
+    )
+    serve.add_argument("--cell", help="type of the cell (nmc811_graphite_pouch)")
+    serve.add_argument("--capacity-ah", type=float, help="size of the cell")
+    serve.add_argument("--seed", type=int, help="which errors the instrument has (0)")
+    serve.add_argument("--port", type=int, help="on 127.0.0.1; without it a free one")
+    serve.add_argument("--pty", action="store_true", help="on a pseudo terminal, as if serial")
     serve.add_argument("--ideal", action="store_true", help="an instrument without errors")
     serve.add_argument("--fresh", action="store_true", help="a cell that was never charged")
+    serve.add_argument(
+        "--faults", type=Path, metavar="FILE", help="a script of what goes wrong (docs/faults.md)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,20 +43,37 @@ def run(args: argparse.Namespace) -> int:
     Raises
     ------
     benchlab.errors.UsageError
-        No such instrument or cell (the message lists those there are), or a negative seed.
+        No such instrument or cell (the message lists those there are), a negative seed, words that
+        do not fit together, or a script or world with a mistake (its line is named).
     """
     from benchlab.bench.twin import TwinSpec
     from benchlab.errors import UsageError
-    from benchlab_drivers.sim.serve import serve
+    from benchlab_drivers.sim.serve import serve, serve_world
 
-    if args.seed < 0:
+    if (args.name is None) == (args.world is None):
+        raise UsageError(
+            "expected one instrument or one world.", remedy="Write NAME, or --world FILE."
+        )
+    if args.world is not None:
+        words = ("cell", "capacity_ah", "seed", "port", "pty", "ideal", "fresh")
+        found = [word for word in words if getattr(args, word) not in (None, False)]
+        if found:
+            raise UsageError(
+                f"--{found[0].replace('_', '-')} does not go with --world.",
+                remedy="Say it in the world's file.",
+            )
+        serve_world(args.world, args.faults)
+        return 0
+    if args.seed is not None and args.seed < 0:
         raise UsageError("a seed cannot be negative.", remedy="Give 0 or more.")
+    if args.pty and args.port is not None:
+        raise UsageError("a pty has no port.", remedy="Leave --port or --pty out.")
     spec = TwinSpec(
-        cell_type=args.cell,
+        cell_type=args.cell or "nmc811_graphite_pouch",
         capacity_ah=args.capacity_ah,
-        seed=args.seed,
+        seed=args.seed or 0,
         ideal=args.ideal,
         fresh=args.fresh,
     )
-    serve(args.name, spec, args.port)
+    serve(args.name, spec, args.port or 0, pty=args.pty, faults=args.faults)
     return 0

@@ -247,6 +247,11 @@ class SimulatedRp7900(ScpiInstrument):
         self.tripped_2 |= bit_2
         self.reconnect()
 
+    def expire_watchdog(self) -> None:
+        """Trip as if nobody had said anything for too long."""
+        self._run_to(self._clock.now)
+        self._trip(PROT)
+
     def clear_protection(self) -> None:
         """Forget what tripped; an output that is still programmed on comes on again."""
         self.tripped = self.tripped_2 = 0

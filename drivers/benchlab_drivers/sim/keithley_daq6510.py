@@ -94,6 +94,8 @@ class SimulatedDaq6510(ScpiInstrument):
         Channels whose thermocouple is open.
     offsets_kelvin : dict of float
         What each channel reads too much.
+    unix_at_zero : int
+        UTC of its own clock at clock second 0, in nanoseconds since 1970.
     """
 
     def __init__(
@@ -108,7 +110,7 @@ class SimulatedDaq6510(ScpiInstrument):
         self.offsets_kelvin = {channel: draw.bounded(OFFSET_KELVIN) for channel in CARD}
         self.broken: set[int] = set()
         self.identity = f"KEITHLEY INSTRUMENTS,MODEL DAQ6510,SIM{seed:05d},1.7.12b"
-        self._unix_at_zero = clock.unix_ns() - round(clock.now * 1e9)
+        self.unix_at_zero = clock.unix_ns() - round(clock.now * 1e9)
         self._reset()
         self._install()
 
@@ -138,7 +140,7 @@ class SimulatedDaq6510(ScpiInstrument):
 
     def error_entry(self, code: int, message: str) -> str:
         """Write an error with its severity and time inside the quotes."""
-        seconds = (self._unix_at_zero + round(self._clock.now * 1e9)) / 1e9
+        seconds = (self.unix_at_zero + round(self._clock.now * 1e9)) / 1e9
         moment = datetime.fromtimestamp(seconds, UTC)
         stamp = f"{moment:%Y/%m/%d %H:%M:%S}.{moment.microsecond // 1000:03d}"
         return f'{code},"{message};1;{stamp}"'

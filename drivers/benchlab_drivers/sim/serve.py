@@ -1,8 +1,7 @@
-"""Serves a simulated instrument on a TCP port of this machine, in this process, until told to stop.
+"""Serves simulated instruments on ports of this machine, in this process, until told to stop.
 
-One thread a connection, one lock around the instrument: a second client may switch off while the
-first one lingers. Requests and replies may be split anywhere; a client that vanishes ends only its
-own thread.
+A lock around each instrument: a second client may switch off while the first one lingers. A script
+may let go wrong what goes wrong on real lines (`benchlab_drivers.sim.faults`).
 """
 
 from __future__ import annotations
@@ -12,33 +11,25 @@ import json
 import os
 import signal
 import socket
-import threading
-from typing import Protocol
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from benchlab.bench.clock import RealClock
 from benchlab.bench.twin import TwinSpec
-from benchlab.errors import LinkRefused
-from benchlab_drivers.sim import simulator
+from benchlab.errors import UsageError
+from benchlab_drivers.sim._box import Box, Timers
+from benchlab_drivers.sim._makers import Maker
+from benchlab_drivers.sim.faults import Fault, read_faults
+from benchlab_drivers.sim.world import make_world, place, read_world
 
-__all__ = ["serve"]
-
-LONGEST_LINE = 1 << 20
-"""A line without an end is dropped with its client."""
-
-
-class Exchanger(Protocol):
-    """A simulated instrument as the server needs it; requests are lines.
-
-    One with other requests has a method ``request_length(pending)``: the length of the first, or 0
-    while it is incomplete.
-    """
-
-    def exchange(self, request: bytes) -> bytes:
-        """Carry out whole lines and return the reply bytes."""
+__all__ = ["serve", "serve_world"]
 
 
-def serve(driver: str, spec: TwinSpec, port: int = 0) -> None:
-    """Serve until SIGTERM or SIGINT; print one line of JSON on stdout once ready.
+def serve(
+    driver: str, spec: TwinSpec, port: int = 0, *, pty: bool = False, faults: Path | None = None
+) -> None:
+    """Serve one until SIGTERM or SIGINT; print one line of JSON on stdout once ready.
 
     Parameters
     ----------
@@ -46,78 +37,73 @@ def serve(driver: str, spec: TwinSpec, port: int = 0) -> None:
         Name of the simulator.
     port : int
         On 127.0.0.1; 0 takes a free one.
+    pty : bool
+        On a pseudo terminal in place of a port.
+    faults : Path, optional
+        A script; each of them that happens is one more line of JSON, up to 200.
 
     Raises
     ------
     benchlab.errors.UsageError
-        No such driver or cell.
+        No such driver or cell, or a script that cannot be carried out.
     benchlab.errors.LinkRefused
         The port is taken.
     """
-    instrument = simulator(driver).make(RealClock(), spec)
-    stop_receive, stop_send = socket.socketpair()
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    with listener, stop_receive, stop_send:
-        if os.name == "posix":  # elsewhere it would let two servers share a port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-        except (OSError, OverflowError) as error:
-            raise LinkRefused(
-                f"port {port} cannot be served: {error}.", remedy="Choose another, or 0."
-            ) from error
-        listener.listen()
+    timers = Timers()
+    box = Box(driver, Maker(driver, RealClock(), spec), _script(faults, driver), timers)
+    place(box, port, pty=pty)
+    ready = {"driver": driver, "resource": box.port.resource, "cell": spec.cell_type}
+    _until_told([box], ready, timers)
+
+
+def serve_world(path: Path, faults: Path | None = None) -> None:
+    """Serve the instruments of a world file until SIGTERM or SIGINT; print one line of JSON.
+
+    Raises
+    ------
+    benchlab.errors.FileMissing, benchlab.errors.UsageError, benchlab.errors.LinkRefused
+    """
+    world = read_world(path)
+    timers = Timers()
+    boxes = make_world(world, RealClock(), _script(faults), timers)
+    instruments = [
+        {
+            "name": item.name,
+            "driver": item.driver,
+            "resource": box.port.resource,
+            "cells": list(item.cells),
+        }
+        for item, box in zip(world.instruments, boxes, strict=True)
+    ]
+    _until_told(boxes, {"instruments": instruments}, timers)
+
+
+def _script(path: Path | None, only: str = "") -> list[Fault]:
+    faults = [] if path is None else read_faults(path)
+    for fault in faults:
+        if only and fault.instrument not in ("", only):
+            raise UsageError(
+                f"there is no instrument '{fault.instrument}'.",
+                where=fault.where,
+                remedy=f"There is {only} alone; leave 'instrument' out.",
+            )
+    return faults
+
+
+def _until_told(boxes: Sequence[Box], ready: dict[str, Any], timers: Timers) -> None:
+    receive, send = socket.socketpair()
+    with receive, send:
 
         def stop(*_: object) -> None:
             with contextlib.suppress(OSError):
-                stop_send.send(b"\0")
+                send.send(b"\0")
 
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, stop)
-        address = f"TCPIP::127.0.0.1::{listener.getsockname()[1]}::SOCKET"
-        ready = {"driver": driver, "resource": address, "pid": os.getpid(), "cell": spec.cell_type}
-        print(json.dumps(ready), flush=True)
-        acceptor = threading.Thread(target=_accept, args=(listener, instrument), daemon=True)
-        acceptor.start()
-        stop_receive.recv(1)
-
-
-def _accept(listener: socket.socket, instrument: Exchanger) -> None:
-    lock = threading.Lock()
-    while True:
-        try:
-            connection, _ = listener.accept()
-        except OSError:
-            return  # the listener was closed
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=_converse, args=(connection, instrument, lock), daemon=True).start()
-
-
-def _converse(connection: socket.socket, instrument: Exchanger, lock: threading.Lock) -> None:
-    pending = b""
-    measure = getattr(instrument, "request_length", _line_length)
-    with connection:
-        while True:
-            try:
-                received = connection.recv(65536)
-            except OSError:
-                return
-            if not received:
-                return
-            pending += received
-            while (length := measure(pending)) > 0:
-                request, pending = pending[:length], pending[length:]
-                with lock:
-                    reply = instrument.exchange(request)
-                if reply:
-                    try:
-                        connection.sendall(reply)
-                    except OSError:
-                        return
-            if len(pending) > LONGEST_LINE:
-                return
-
-
-def _line_length(pending: bytes) -> int:
-    """Return the length of the first request, or 0 while it is incomplete."""
-    return pending.find(b"\n") + 1
+        for box in boxes:
+            box.port.appear()
+        timers.start()
+        print(json.dumps({**ready, "pid": os.getpid()}), flush=True)
+        receive.recv(1)
+        for box in boxes:
+            box.port.close()
