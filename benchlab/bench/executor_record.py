@@ -173,7 +173,7 @@ class ExecutorRecord:
             if row is None and end is None:
                 self._pending = before
                 break
-            trip = self._row(before, end) or trip
+            trip = self._row(before, end, last=row is None) or trip
         for event in fetched.events:
             self.log.event(event.kind, "instrument", event.text)
         return trip
@@ -199,19 +199,19 @@ class ExecutorRecord:
                 row.step, row.cycle, row.sequence, row.step_second, math.nan, row.voltage,
                 row.current, row.charge_ah, row.energy_wh, reason,
             )  # fmt: skip
-            self._row(row, nothing)
+            self._row(row, nothing, last=True)
         if self._step is not None:
             at = self.log.began + self._elapsed
             self._close(Edge(at, math.nan, at, math.nan), reason, self._elapsed - self._began)
 
-    def _row(self, row: ExecutorRow, end: StepEnd | None) -> Trip | None:
+    def _row(self, row: ExecutorRow, end: StepEnd | None, *, last: bool) -> Trip | None:
         flag = 0
         if self._step is None:
             self._enter(row)
             flag = RowFlag.STEP_START
         step = self._step
         assert step is not None
-        time = self.log.began + self._elapsed + row.step_second
+        time = self.log.began + (self._elapsed + row.step_second)
         charge, energy = row.charge_ah + self._before[1], row.energy_wh + self._before[2]
         self._integrate(row, time, bool(flag))
         if charge != charge:
@@ -227,11 +227,12 @@ class ExecutorRecord:
         verdict = self.guard.reading(time, row.voltage, row.current, charge)
         if isinstance(verdict, Suspect):
             flag |= RowFlag.SUSPECT
-        goes_on = end is not None and not end.reason and row.step + 1 in self._compiled.continues
+        over = last and self.cause != INSTRUMENT
+        goes_on = end is not None and not over and row.step + 1 in self._compiled.continues
         if end is not None and not goes_on:
             flag |= RowFlag.STEP_END
         step.last(reading)
-        self.log.row(reading, flag)
+        self.log.row(reading, int(flag))
         self.voltage, self.current = row.voltage, row.current
         if end is not None:
             self._ended(end, reading, goes_on=goes_on)

@@ -51,7 +51,8 @@ def write_step_file(program: Program, date: str) -> Compiled:
 
 def _text(value: float) -> str:
     """Write a number plainly: no exponent, no empty decimals; zero stays zero."""
-    return f"{value:.6f}".rstrip("0").rstrip(".")
+    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 class _Writer:
