@@ -23,6 +23,7 @@ from benchlab.cli.around import around
 from benchlab.cli.ask import operator_for
 from benchlab.cli.channel import Channel
 from benchlab.cli.checking import remarks_on
+from benchlab.cli.earlier import Earlier
 from benchlab.cli.guardian import Guardian, guarded
 from benchlab.cli.recording import Recording
 from benchlab.cli.stopper import Stopper
@@ -63,7 +64,7 @@ class RunOptions:
     sensors: tuple[Channel, ...] = ()
     chamber: Channel | None = None
     answers: Mapping[str, str] | None = None
-    resume: Mapping[str, Any] | None = None
+    earlier: Earlier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def run_foreground(
                     surroundings=surroundings,
                     operator=operator,
                     cell_id=cell.id,
-                    resume=options.resume,
+                    resume=None if options.earlier is None else options.earlier.state,
                 )
                 stopper.stops(worker.stop)
                 outcome = worker.run()
@@ -296,6 +297,7 @@ def head_of(
             "operator": options.operator,
             "simulated": options.channel.simulated,
             "limits": asdict(program.limits),
+            **({} if options.earlier is None else {"continues": options.earlier.link}),
         },
     }
 

@@ -160,8 +160,10 @@ def _must_be_whole(content: JournalContent, folder: Path) -> None:
 
 
 def _notes(content: JournalContent) -> dict[str, Any]:
-    """Return what the journal alone knows: clocks, intents, damage."""
+    """Return what the journal alone knows: clocks, intents, the last state, damage."""
     notes: dict[str, Any] = {"clocks": _told(content.clocks), "intents": content.intents}
+    if content.state and (content.end or {}).get("end_reason") != "done":
+        notes["last_state"] = content.state  # another run may go on with it
     if content.missing_rows or content.damage:
         notes["missing_rows"] = content.missing_rows
         notes["damage"] = [[d.segment, d.first_byte, d.last_byte] for d in content.damage]

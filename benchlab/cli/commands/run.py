@@ -44,6 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="the answer to what an operator's step asks for; without it the terminal is asked",
     )
+    parser.add_argument(
+        "--continue",
+        dest="earlier",
+        type=Path,
+        metavar="EARLIER",
+        help="go on inside the step where an earlier run of this protocol and cell stood:"
+        " NAME.h5 or NAME.run",
+    )
     parser.add_argument("--cell", type=Path, metavar="CELL.yaml", help="the cell on the bench")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.h5", help="never replaced")
     parser.add_argument(
@@ -72,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Carry the protocol out and return the exit code of how it ended."""
     from benchlab.cli.ask import parse_answers
     from benchlab.cli.channel import parse_channel
+    from benchlab.cli.earlier import read_earlier
     from benchlab.cli.foreground import RunOptions, run_foreground
     from benchlab.cli.report import Reporter
     from benchlab.errors import UsageError
@@ -95,6 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     protocol = read_protocol(arguments.protocol)
     cell = cell_of(protocol, read_cell(arguments.cell) if arguments.cell else None)
     program = expand(protocol, cell)
+    earlier = read_earlier(arguments.earlier, program, cell) if arguments.earlier else None
     with Reporter(program, quiet=arguments.json) as reporter:
         result = run_foreground(
             program,
@@ -113,6 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
                 sensors=tuple(parse_channel(text) for text in arguments.sensor),
                 chamber=parse_channel(arguments.chamber) if arguments.chamber else None,
                 answers=parse_answers(arguments.answer, simulated_in_no_time=arguments.fast),
+                earlier=earlier,
             ),
             note=reporter.note,
             watch=reporter.watch,
