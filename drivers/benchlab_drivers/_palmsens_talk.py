@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from benchlab.errors import GarbledAnswer, InstrumentRefused, LinkTimeout
 from benchlab_drivers.wire.methodscript import Fault, Mark, Marked, Package, parse_line
 from benchlab_drivers.wire.methodscript_errors import Code, explained
+from benchlab_drivers.wire.stream import not_trusted
 
 if TYPE_CHECKING:
     from benchlab.bench.clock import Clock
@@ -36,6 +37,13 @@ class Talk:
         self.resource = resource
         self._clock = clock
         self._pending = b""
+        self._trusted = True
+
+    def _send(self, data: bytes) -> None:
+        """Send, unless an answer is missing that might be taken for the next one."""
+        if not self._trusted:
+            raise not_trusted(self.resource)
+        self.line.send(data)
 
     def _hear(self, raw: bytes) -> None:
         """Take a line that nobody asked for."""
@@ -49,7 +57,7 @@ class Talk:
         self, request: bytes, pattern: re.Pattern[bytes], *, lines: int = 1
     ) -> re.Match[bytes] | None:
         """Return the answer to a request; None: it cannot answer while a script runs."""
-        self.line.send(request)
+        self._send(request)
         busy = f"{request[:1].decode()}!{Code.NOTHING_RUNS:04X}".encode()
         answer = self._expect(
             lambda line: line.rstrip(b"\r") == busy or pattern.fullmatch(line) is not None, request
@@ -64,7 +72,7 @@ class Talk:
     def _begin(self, script: str) -> None:
         """Send a script and wait until the instrument has read it."""
         request = f"e\n{script}\n\n".encode("ascii")
-        self.line.send(request)
+        self._send(request)
         answer = self._expect(
             lambda line: line[:1] == b"e" and not line.startswith(b"eM"), request[:60]
         )
@@ -126,6 +134,7 @@ class Talk:
                 self._hear(line)
             left = deadline - self._clock.now
             if left <= 0.0:
+                self._trusted = False
                 raise LinkTimeout(
                     f"no answer to {request!r} within {second:g} s.",
                     where=self.resource,

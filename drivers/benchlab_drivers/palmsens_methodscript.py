@@ -218,7 +218,7 @@ class PalmSensMethodScript(Talk):
 
     def _come_to_it(self) -> Identity:
         heard = self._stream.heard
-        self._state = ChannelState.IDLE
+        self._state, self._trusted = ChannelState.IDLE, True
         self._listen(LISTEN_SECOND)
         if self._stream.heard > heard:
             self._state = ChannelState.RUNNING
@@ -264,7 +264,8 @@ class PalmSensMethodScript(Talk):
 
     def _stop(self) -> OffProof:
         self._pending = self._pending if self._state is ChannelState.RUNNING else b""
-        self.line.send(b"\nZ\n")  # a half of a command may stand in its buffer
+        self._trusted = True  # the question for the firmware below sets it right again
+        self._send(b"\nZ\n")  # a half of a command may stand in its buffer
         answer = self._expect(lambda line: line[:1] == b"Z", b"Z\n")
         if answer.rstrip(b"\r") == b"Z":
             self._expect(lambda line: line.rstrip(b"\r") == b"", b"Z\n", STOP_SECOND)
@@ -273,6 +274,12 @@ class PalmSensMethodScript(Talk):
         if self._state is ChannelState.RUNNING:
             self._state = ChannelState.STOPPED
         self._rest()
+        if self._ask(b"t\n", FIRMWARE, lines=2) is None:
+            raise InstrumentRefused(
+                "a script still runs after the abort.",
+                where=self.resource,
+                remedy="Take the cell off by hand.",
+            )
         self._carry_out(CELL_OFF, lambda _: None)
         self._must_switch_off = False
         return OffProof(True, "no script runs, and 'cell_off' was carried out without an error")
