@@ -58,6 +58,10 @@ class Onward:
         """Whether what was written before has gone by."""
         return self._seen >= self._rows
 
+    def knows(self, step_count: int) -> bool:
+        """Say whether a step was written before, with its events."""
+        return step_count <= self._steps
+
     def row(self, *values: float) -> None:
         """Take one row."""
         self._seen += 1
@@ -66,7 +70,7 @@ class Onward:
 
     def step(self, content: Mapping[str, Any]) -> None:
         """Take a step that ended."""
-        if content["step_count"] > self._steps:
+        if not self.knows(content["step_count"]):
             self._sink.step(content)
 
     def event(self, content: Mapping[str, Any]) -> None:
@@ -105,7 +109,7 @@ class ExecutorRecord:
         Steps end as they begin: contact lost, or a dead cell.
     """
 
-    def __init__(self, program: Program, compiled: Compiled, sink: Sink, clock: Clock) -> None:
+    def __init__(self, program: Program, compiled: Compiled, sink: Onward, clock: Clock) -> None:
         longest = max(
             (s.every_second for s in program.steps if s.every_second < math.inf), default=0
         )
@@ -342,9 +346,10 @@ class ExecutorRecord:
             content["counter_source"] = "instrument"
         self.log.step(content)
         count = step.step_count
-        if reason in TOLD:
+        fresh = not self._sink.knows(count)
+        if fresh and reason in TOLD:
             self._event(edge.ended, str(reason), "instrument", f"step {count} ended by it")
-        if plan.driven and self._own_count:
+        if fresh and plan.driven and self._own_count:
             self._event(
                 edge.ended,
                 "counter",

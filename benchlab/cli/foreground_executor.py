@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from benchlab.bench.clock import RealClock, VirtualClock
-from benchlab.bench.executor_worker import ExecutorWorker, prepare_executor
+from benchlab.bench.executor_worker import EarlierHost, ExecutorWorker, prepare_executor
 from benchlab.bench.outcome import Progress
 from benchlab.bench.twin import TwinSpec
 from benchlab.cli.around import around
@@ -22,9 +23,11 @@ from benchlab.errors import UsageError
 from benchlab.model.cell import Cell
 from benchlab.model.program import Program
 from benchlab.store.copy import copy_verified
-from benchlab.store.journal import run_folder
+from benchlab.store.journal import JournalWriter, run_folder
+from benchlab.store.journal_read import read_journal
+from benchlab.store.recorder import close_in_child
 
-__all__ = ["run_executor"]
+__all__ = ["attach_executor", "run_executor"]
 
 
 def run_executor(
@@ -97,6 +100,75 @@ def run_executor(
     if options.copy_to is not None:
         note(f"a verified copy is {copy_verified(options.out, options.copy_to)}")
     return RunResult(outcome, options.out, closed.digest, closed.rows, None)
+
+
+def attach_executor(
+    program: Program,
+    channel: Channel,
+    folder: Path,
+    *,
+    note: Callable[[str], None],
+    watch: Callable[[Progress], None],
+) -> RunResult:
+    """Record a test to its end that a host left running, behind the rows that it wrote.
+
+    Raises
+    ------
+    benchlab.errors.UsageError
+        Another protocol, or a run that no instrument carries out by itself.
+    benchlab.errors.BenchError
+    """
+    content = read_journal(folder, take=lambda _: None)
+    facts = content.state.get("executor") or {}
+    started_as = content.head.get("meta", {}).get("protocol_canonical_sha256")
+    if not facts or channel.simulated or not channel.executes:
+        raise UsageError(
+            f"{folder.name} holds no test that goes on in an instrument by itself.",
+            remedy="`benchlab recover` closes what any other run left.",
+        )
+    if started_as != program.canonical_sha256:
+        raise UsageError(
+            f"{folder.name} was started with another protocol; the test was left alone.",
+            remedy="Name the protocol that it was started with.",
+        )
+    number, clock, out = channel.number or "1", RealClock(), folder.with_suffix(".h5")
+    if facts["channel"] != number:
+        raise UsageError(
+            f"{folder.name} is of channel {facts['channel']}; the test was left alone.",
+            remedy=f"Write #{facts['channel']}.",
+        )
+    spec = TwinSpec("")  # nothing is simulated here
+    with Stopper() as stopper, _alone(channel):
+        executor, _ = channel.executor(clock, spec)
+        journal = JournalWriter.resume(folder, content, durable=True)
+        try:
+            executor.open()
+            worker = ExecutorWorker(
+                program,
+                executor.compile(program),
+                executor,
+                number,
+                clock,
+                journal,
+                watch=watch,
+                earlier=EarlierHost(
+                    facts["run_id"],
+                    facts["unix_time_nanosecond"],
+                    journal.row_count,
+                    len(content.steps),
+                ),
+            )
+            stopper.stops(worker.stop)
+            note(f"goes on with test {facts['run_id']} behind {journal.row_count} rows")
+            outcome = worker.run()
+            with closing(outcome):
+                journal.end(end_of(outcome))
+                journal.close()
+                closed = close_in_child(folder, out)
+        finally:
+            journal.release()
+            executor.close()
+    return RunResult(outcome, out, closed.digest, closed.rows, None)
 
 
 @contextmanager

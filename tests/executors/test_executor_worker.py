@@ -139,6 +139,8 @@ def test_a_host_that_died_loses_no_row_and_doubles_none(program, share):
     np.testing.assert_allclose(shown, wanted, rtol=1e-12, atol=1e-6)
     counts = [step["step_count"] for step in first.steps + second.steps]
     assert counts == [step["step_count"] for step in expected.steps]
+    events = [event["kind"] for event in first.events + second.events]
+    assert events.count("counter") == 4
     assert any(event["kind"] == "attached" for event in second.events)
     assert second.intents == []  # nothing was done to the output
 
