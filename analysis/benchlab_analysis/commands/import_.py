@@ -7,7 +7,7 @@ from pathlib import Path
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "convert a cycler's own files (Arbin csv, Battery Data Format csv) into a run"
+HELP = "convert a cycler's own files (Arbin, Neware, Maccor, BioLogic, BDF, any table) into a run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +15,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", nargs="+", type=Path, help="file, or the files of one test")
     parser.add_argument("-o", "--output", type=Path, required=True, help="OUT.h5; not there yet")
     parser.add_argument("--cell", type=Path, help="CELL.yaml: the role decides how CE is paired")
+    parser.add_argument(
+        "--columns",
+        type=Path,
+        help="MAP.yaml: columns, units and sign of a table that is not known",
+    )
+    parser.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        choices=("sign", "unit", "time"),
+        help="what is right although it looks wrong; may be given several times",
+    )
     parser.add_argument("--timezone", help="of the cycler's clock, such as Europe/Berlin")
 
 
@@ -39,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         from benchlab.model.cell import read_cell
 
         cell = read_cell(args.cell).record()
-    imported = read(args.source, timezone=args.timezone)
+    imported = read(args.source, timezone=args.timezone, columns=args.columns, accept=args.accept)
     write_closed(
         output,
         rows=imported.rows,
@@ -58,6 +70,13 @@ def run(args: argparse.Namespace) -> int:
         f"noise drops ignored: {meta['noise_drops']}"
     )
     console.print(f"sign check: {meta['sign_check']}")
+    console.print(f"unit check: {meta['unit_check']}")
+    counted = {**meta["rows_dropped"], **{k: n for k, n in meta["rows_odd"].items() if n}}
+    if counted:
+        console.print(
+            "rows left out or odd: "
+            + ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counted.items())
+        )
     if meta["columns_left_out"]:
         console.print(f"columns left out: {', '.join(meta['columns_left_out'])}", markup=False)
     for text in meta["warnings"]:

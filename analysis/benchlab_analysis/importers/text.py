@@ -1,45 +1,29 @@
-"""Delimited text of foreign instruments: checked for damage, then parsed a column at a time."""
+"""Delimited text: its header found, decimals settled, what is no row left out."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from os import PathLike
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from benchlab.errors import FileMissing, ForeignDataError
+from benchlab.errors import ForeignDataError
 
-__all__ = ["TextFile", "Wanted", "parse", "parse_times", "read_text", "refuse"]
+__all__ = ["TextFile", "decode", "read_text", "refuse", "tidy"]
 
-Floats = npt.NDArray[np.float64]
+_HEADER_LINES = 300
+_FOOTER_LINES = 100
+_QUOTED = 60
 
-_BLOCK = 100_000
-_HEAD = 1 << 16
+_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
+_POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
+_THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A column to be parsed.
-
-    Attributes
-    ----------
-    index : int
-        Its place in the header.
-    scale : float
-        What its numbers are multiplied with.
-    kind : {"measured", "count", "optional"}
-        Finite numbers; finite integers from 0 on; numbers that may be empty, which becomes NaN.
-    """
-
-    index: int
-    scale: float = 1.0
-    kind: str = "measured"
+Recogniser = Callable[[Sequence[str]], bool]
 
 
 @dataclass(slots=True)
@@ -49,7 +33,17 @@ class TextFile:
     Attributes
     ----------
     lines : list of str
-        What follows the header; ``lines[0]`` is line 2 of the file.
+        The rows below the header; blank lines and notes at the end are not among them.
+    preamble : list of str
+        The lines above the header.
+    first_line : int
+        The line number of ``lines[0]``, counted from 1.
+    numbers : ndarray of int, or None
+        The line number of each row, where blank lines were left out between them.
+    form : str
+        ``csv``, ``txt``, ``xlsx``, ``res``: what was opened.
+    dropped : dict of str to int
+        How many ``blank rows``, ``footer lines`` and ``lines without end`` were left out.
     """
 
     path: Path
@@ -58,10 +52,30 @@ class TextFile:
     header: list[str]
     lines: list[str] = field(repr=False)
     warnings: list[str] = field(default_factory=list)
+    preamble: list[str] = field(default_factory=list, repr=False)
+    first_line: int = 2
+    numbers: npt.NDArray[np.intp] | None = field(default=None, repr=False)
+    form: str = "csv"
+    dropped: dict[str, int] = field(default_factory=dict)
 
-    def fields(self, index: int) -> list[str]:
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def line(self, row: int) -> int:
+        """Return the line number of a row."""
+        return self.first_line + row if self.numbers is None else int(self.numbers[row])
+
+    def where(self, row: int) -> str:
+        """Return the path and the line of a row."""
+        return f"{self.path}, line {self.line(row)}"
+
+    def fields(self, row: int) -> list[str]:
         """Return the fields of one of `lines`."""
-        return next(csv.reader([self.lines[index]], delimiter=self.delimiter))
+        return next(csv.reader([self.lines[row]], delimiter=self.delimiter))
+
+    def texts(self, place: int) -> list[str]:
+        """Return a column as text, shape (rows,)."""
+        return [row[place].strip() for row in csv.reader(self.lines, delimiter=self.delimiter)]
 
 
 def refuse(path: Path, line: int | None, column: str, what: str, remedy: str) -> ForeignDataError:
@@ -70,41 +84,29 @@ def refuse(path: Path, line: int | None, column: str, what: str, remedy: str) ->
     return ForeignDataError(what, where=place + (f", {column!r}" if column else ""), remedy=remedy)
 
 
-def read_text(path: str | PathLike[str], *, head_only: bool = False) -> TextFile:
-    """Read a text file and check that it is whole.
+def read_text(
+    path: Path, data: bytes, sha256: str, recognised: Recogniser, known: str, form: str = "csv"
+) -> TextFile:
+    """Return a text file whose header is the first line that `recognised` takes.
 
     A last line without an end is left out with a warning: nobody can tell whether its last number
-    is complete. Lines at the end that hold nothing but delimiters are left out too.
+    is complete. So are blank lines, and notes below the last row.
 
     Parameters
     ----------
-    path
-        Comma, semicolon or tab delimited; UTF-8 or UTF-16 with a mark, else Latin-1.
-    head_only : bool
-        Read the header alone.
+    data : bytes
+        UTF-8 or UTF-16 with a mark, else Latin-1; comma, semicolon or tab delimited.
+    known : str
+        The formats that are known, for the error.
 
     Raises
     ------
-    benchlab.errors.FileMissing, benchlab.errors.ForeignDataError
+    benchlab.errors.ForeignDataError
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileMissing(
-            "there is no such file.", where=str(path), remedy="Check the name and the folder."
-        )
-    with open(path, "rb") as file:
-        data = file.read(_HEAD) if head_only else file.read()
-    if not data:
-        raise refuse(path, None, "", "the file is empty.", "Export it from the cycler once more.")
-    text = _decode(path, data)
+    text = decode(path, data)
     whole, end, rest = text.rpartition("\n")
-    warnings = []
-    if rest and end and not head_only:
-        number = whole.count("\n") + 2
-        warnings.append(
-            f"{path.name}: line {number} has no end: the file was cut off or is still being "
-            "written; that line is left out"
-        )
+    if not end and "\r" in text:  # old Macintosh line ends
+        whole, end, rest = text.replace("\r", "\n").rpartition("\n")
     if not end:
         raise refuse(
             path,
@@ -116,28 +118,43 @@ def read_text(path: str | PathLike[str], *, head_only: bool = False) -> TextFile
     lines = whole.split("\n")
     if whole.endswith("\r"):
         lines = [line.rstrip("\r") for line in lines]
-    delimiter = max(",;\t", key=lines[0].count)
-    header = [name.strip() for name in next(csv.reader([lines[0]], delimiter=delimiter))]
-    body = lines[1:]
-    blanks = 0
-    while body and not body[-1].strip(delimiter + " \r"):
-        body.pop()
-        blanks += 1
-    if blanks:
-        warnings.append(f"{path.name}: {blanks} blank lines at its end are left out")
-    return TextFile(path, hashlib.sha256(data).hexdigest(), delimiter, header, body, warnings)
-
-
-def _decode(path: Path, data: bytes) -> str:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data[: len(data) // 2 * 2].decode("utf-16", errors="replace")
-    if b"\0" in data[:_HEAD]:
+    found = _find_header(lines, recognised)
+    if found is None:
+        first = next((line for line in lines if line.strip()), "").strip()
         raise refuse(
             path,
-            None,
+            1,
             "",
-            "this is no text file.",
-            "Known formats: Arbin csv, and csv in the Battery Data Format.",
+            f"no line of the first {min(len(lines), _HEADER_LINES)} is a header that is known; the "
+            f"first reads {first[:200]!r}.",
+            f"Known: {known}. For any other table, describe its columns: --columns MAP.yaml",
+        )
+    place, delimiter, header = found
+    file = TextFile(path, sha256, delimiter, header, lines[place + 1 :], form=form)
+    file.preamble, file.first_line = lines[:place], place + 2
+    if rest.strip():
+        file.dropped["lines without end"] = 1
+        file.warnings.append(
+            f"{path.name}: line {len(lines) + 1} has no end: the file was cut off or is still "
+            "being written; that line is left out"
+        )
+    tidy(file)
+    return file
+
+
+def decode(path: Path, data: bytes) -> str:
+    """Return bytes as text.
+
+    Raises
+    ------
+    benchlab.errors.ForeignDataError
+        Where they hold a zero, as no text does.
+    """
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data[: len(data) // 2 * 2].decode("utf-16", errors="replace")
+    if b"\0" in data:
+        raise refuse(
+            path, None, "", "this is no text file.", "What is read: docs/importing.md lists it."
         )
     try:
         return data.decode("utf-8-sig")
@@ -145,155 +162,112 @@ def _decode(path: Path, data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def parse(file: TextFile, wanted: Mapping[str, Wanted]) -> dict[str, Floats]:
-    """Return columns as float64, shape (rows,).
-
-    Raises
-    ------
-    benchlab.errors.ForeignDataError
-        With line and field: another number of fields than in the header, text where a number
-        belongs, a count that is no whole number.
-    """
-    if not file.lines:
-        raise refuse(
-            file.path,
-            2,
-            "",
-            "there is a header but no row below it.",
-            "Export it from the cycler once more.",
-        )
-    _check_widths(file)
-    names = list(wanted)
-    places = [wanted[name].index for name in names]
-    blocks = []
-    for start in range(0, len(file.lines), _BLOCK):
-        block = file.lines[start : start + _BLOCK]
-        try:
-            blocks.append(_load(_filled(block, file.delimiter), file.delimiter, places))
-        except ValueError:
-            blocks.append(_load_slowly(file, start, block, wanted))
-    table = np.concatenate(blocks)
-    columns = {}
-    for number, name in enumerate(names):
-        values = table[:, number] * wanted[name].scale
-        if wanted[name].kind != "optional":
-            bad = ~np.isfinite(values)
-            expected = "a number"
-            if wanted[name].kind == "count":
-                bad |= (values < 0.0) | (values != np.floor(values))
-                expected = "a whole number from 0 on"
-            if bad.any():
-                raise _wrong(file, int(np.argmax(bad)), places[number], expected)
-        columns[name] = values
-    return columns
-
-
-def parse_times(file: TextFile, place: int, decimals: int) -> npt.NDArray[np.int64]:
-    """Return a column of UTC in nanoseconds, exact where float64 is not; 0 where it is empty.
-
-    Parameters
-    ----------
-    decimals : int
-        9 for a column in seconds, 0 for one in nanoseconds.
-
-    Raises
-    ------
-    benchlab.errors.ForeignDataError
-    """
-    found = np.zeros(len(file.lines), dtype=np.int64)
-    for row, fields in enumerate(csv.reader(file.lines, delimiter=file.delimiter)):
-        text = fields[place].strip()
-        whole, _, part = text.partition(".")
-        try:
-            if "_" in text:
-                raise ValueError(text)
-            if text.lower() in ("", "nan"):
-                continue
-            plain = whole.lstrip("+-").isdecimal() and part.isdecimal() == bool(part)
-            if plain and len(part) <= decimals:
-                found[row] = int(whole + part.ljust(decimals, "0"))
-            else:
-                # more digits than a clock has, or an exponent: the print of a float64
-                found[row] = round(float(text) * 10.0**decimals / 1000.0) * 1000
-        except (ValueError, OverflowError):
-            raise _wrong(file, row, place, "a time") from None
-    return found
-
-
-def _filled(lines: Sequence[str], delimiter: str) -> list[str]:
-    """Return lines in which an empty field says so, for a parser that takes numbers only."""
-    empty, nan = 2 * delimiter, f"{delimiter}nan{delimiter}"
-    return [
-        line.replace(empty, nan).replace(empty, nan) + ("nan" if line[-1:] == delimiter else "")
-        for line in lines
-    ]
-
-
-def _load(lines: Sequence[str], delimiter: str, places: Sequence[int]) -> Floats:
-    return np.loadtxt(
-        lines,
-        dtype=np.float64,
-        delimiter=delimiter,
-        comments=None,
-        usecols=places,
-        quotechar='"',
-        ndmin=2,
-    )
-
-
-def _load_slowly(
-    file: TextFile, start: int, lines: Sequence[str], wanted: Mapping[str, Wanted]
-) -> Floats:
-    """Parse field by field: optional ones may be empty, and the wrong one is found by name."""
-    table = np.empty((len(lines), len(wanted)))
-    asked = [(item.index, item.kind == "optional") for item in wanted.values()]
-    for row, fields in enumerate(csv.reader(lines, delimiter=file.delimiter)):
-        for number, (place, optional) in enumerate(asked):
-            text = fields[place].strip()
+def _find_header(lines: Sequence[str], recognised: Recogniser) -> tuple[int, str, list[str]] | None:
+    for place, line in enumerate(lines[:_HEADER_LINES]):
+        for delimiter in sorted(",;\t", key=line.count, reverse=True):
             try:
-                if "_" in text:
-                    raise ValueError(text)
-                table[row, number] = np.nan if optional and not text else float(text)
-            except ValueError:
-                raise _wrong(file, start + row, place, "a number") from None
-    return table
+                fields = [
+                    name.strip() for name in next(csv.reader([line.rstrip()], delimiter=delimiter))
+                ]
+            except (csv.Error, StopIteration):
+                continue
+            while fields and not fields[-1]:
+                fields.pop()
+            if len(fields) > 1 and recognised(fields):
+                return place, delimiter, fields
+    return None
 
 
-def _wrong(file: TextFile, row: int, place: int, expected: str) -> ForeignDataError:
-    return refuse(
-        file.path,
-        row + 2,
-        file.header[place],
-        f"found {file.fields(row)[place]!r}, expected {expected}; nothing was written.",
-        "Mend the line in a copy, or export the file once more.",
-    )
-
-
-def _check_widths(file: TextFile) -> None:
+def tidy(file: TextFile) -> None:
+    """Leave out of the lines what is no row, settle the decimal sign, and count what was done."""
     width = len(file.header)
     delimiter = file.delimiter
-    if all(line.count(delimiter) == width - 1 for line in file.lines):
+    blank = [
+        row
+        for row, line in enumerate(file.lines)
+        if len(line) < 3 * width + 3 and not line.strip(delimiter + " \r\t")
+    ]
+    if blank:
+        last = len(file.lines) - 1
+        at_end = 0
+        while at_end < len(blank) and blank[-1 - at_end] == last - at_end:
+            at_end += 1
+        between = len(blank) - at_end
+        keep = np.ones(len(file.lines), dtype=np.bool_)
+        keep[blank] = False
+        if between:
+            file.numbers = np.flatnonzero(keep) + file.first_line
+        file.lines = [line for line, kept in zip(file.lines, keep.tolist(), strict=True) if kept]
+        file.dropped["blank rows"] = len(blank)
+        if at_end and not (between == 0 and file.form == "txt"):
+            file.warnings.append(f"{file.path.name}: {at_end} blank lines at its end are left out")
+        if between and blank != [0]:
+            file.warnings.append(
+                f"{file.path.name}: {between} blank lines between its rows are left out, the first "
+                f"of them line {blank[0] + file.first_line}"
+            )
+    if file.lines and file.lines[0].count(delimiter) >= width:
+        file.lines = [_trimmed(line, delimiter, width) for line in file.lines]
+    _drop_footer(file)
+    if delimiter != ",":
+        _settle_decimals(file)
+
+
+def _trimmed(line: str, delimiter: str, width: int) -> str:
+    """Return a line without the empty fields behind its last column."""
+    while line.count(delimiter) >= width and line.rstrip(" \r").endswith(delimiter):
+        line = line.rstrip(" \r")[: -len(delimiter)]
+    return line
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.strip().strip('"').replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def _drop_footer(file: TextFile) -> None:
+    """Leave out notes below the last row: no number where the first row has one."""
+    if not file.lines or not _is_number(file.lines[0].split(file.delimiter)[0]):
         return
-    for row, line in enumerate(file.lines):
-        if line.count(delimiter) == width - 1 and '"' not in line:
-            continue
-        found = len(file.fields(row))
-        if found != width:
+    notes: list[str] = []
+    while len(file.lines) > 1 and len(notes) < _FOOTER_LINES:
+        first = file.lines[-1].split(file.delimiter)[0]
+        if not first.strip() or _is_number(first):
+            break
+        notes.append(file.lines.pop())
+    if notes:
+        file.dropped["footer lines"] = len(notes)
+        file.warnings.append(
+            f"{file.path.name}: {len(notes)} lines below the last row hold no numbers and are left "
+            f"out: {notes[-1].strip()[:_QUOTED]!r}"
+        )
+
+
+def _settle_decimals(file: TextFile) -> None:
+    """Turn decimal commas into points, and take commas between thousands out."""
+    sample = file.lines[:50] + file.lines[-10:]
+    fields = [text.strip().strip('"') for line in sample for text in line.split(file.delimiter)]
+    commas = [text for text in fields if _COMMA.fullmatch(text)]
+    points = any(_POINT.fullmatch(text) for text in fields)
+    thousands = [text for text in fields if _THOUSANDS.fullmatch(text)]
+    if not commas and not thousands:
+        return
+    if points or any("." in text for text in thousands):
+        wrong = [text for text in commas if not _THOUSANDS.fullmatch(text)]
+        if wrong:
             raise refuse(
                 file.path,
-                row + 2,
+                None,
                 "",
-                f"the line has {found} fields and the header {width}; nothing was written.",
-                "Was the file cut, or edited by hand? Export it once more.",
+                f"decimal commas ({wrong[0]!r}) and decimal points are mixed; nothing was written.",
+                "Export it once more with one decimal sign.",
             )
-
-
-def split_unit(label: str) -> tuple[str, str]:
-    """Return ``("charge capacity", "ah")`` for ``Charge_Capacity(Ah)``; a number may follow.
-
-    ``Aux_Temperature_1 (C)`` and ``Aux_Temperature(C)_1`` both give ``aux temperature 1``.
-    """
-    match = re.fullmatch(r"(.*?)\s*\(([^()]*)\)\s*(.*)", label.strip())
-    name, unit, tail = match.groups() if match else (label, "", "")
-    words = re.sub(r"[\s_]+", " ", f"{name} {tail}").strip().lower()
-    return words, unit.strip().lower()
+        file.lines = [line.replace(",", "") for line in file.lines]
+        file.warnings.append(
+            f"{file.path.name}: commas are read as the mark between thousands ({thousands[0]!r})"
+        )
+        return
+    file.lines = [line.replace(",", ".") for line in file.lines]
