@@ -64,6 +64,14 @@ class StreamServer:
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
+    @property
+    def port(self) -> StreamServer:
+        """What is told to appear and to close, as of other served instruments: itself."""
+        return self
+
+    def appear(self) -> None:
+        """Do nothing: it is there since it was made."""
+
     def close(self) -> None:
         """Stop, and let the port vanish."""
         self._stopped.set()
@@ -176,11 +184,11 @@ class StreamServer:
                 return
 
 
-def serve_stream(instrument: Streaming, port: int = 0) -> StreamServer:
-    """Serve an instrument on a TCP port in a thread of its own.
+def serve_stream(instrument: Streaming, port: int | None = 0) -> StreamServer:
+    """Serve an instrument on a TCP port, or a pty where that is None, in a thread of its own.
 
     Raises
     ------
-    benchlab.errors.LinkRefused
+    benchlab.errors.LinkRefused, benchlab.errors.SetupError
     """
     return StreamServer(instrument, port)

@@ -18,6 +18,7 @@ from typing import Any
 from benchlab.bench.clock import RealClock
 from benchlab.bench.twin import TwinSpec
 from benchlab.errors import UsageError
+from benchlab_drivers.sim import simulator
 from benchlab_drivers.sim._box import Box, Timers
 from benchlab_drivers.sim._makers import Maker
 from benchlab_drivers.sim.faults import Fault, read_faults
@@ -50,6 +51,17 @@ def serve(
         The port is taken.
     """
     timers = Timers()
+    module = simulator(driver)
+    if hasattr(module, "serve_stream"):
+        if faults is not None:
+            raise UsageError(
+                f"{driver} speaks by itself: faults of its line cannot be scripted.",
+                remedy="Leave --faults out.",
+            )
+        server = module.serve_stream(module.make(RealClock(), spec), None if pty else port)
+        ready = {"driver": driver, "resource": server.resource, "cell": spec.cell_type}
+        _until_told([server], ready, timers)
+        return
     box = Box(driver, Maker(driver, RealClock(), spec), _script(faults, driver), timers)
     place(box, port, pty=pty)
     ready = {"driver": driver, "resource": box.port.resource, "cell": spec.cell_type}
