@@ -16,7 +16,7 @@ from benchlab.model.program import Control, Program, StepPlan
 
 __all__ = ["Regulator"]
 
-WORTH_A_CHANGE = 1e-3
+WORTH_A_CHANGE = 5e-4
 """A power or resistance is set anew when its current is off by more than this share."""
 LEAST_SHARE = 1e-6
 """Currents below this share of the largest are no current."""
@@ -76,7 +76,9 @@ class Regulator:
         """Return the seconds of step time at which the set point must change next."""
         plan = self._plan
         if plan.control is Control.SWEEP:
-            return elapsed + self._period
+            # a reading in the middle of a stair too: its current falls from the one to the next
+            half = self._period / 2.0
+            return (math.floor(elapsed / half + 1e-9) + 1.0) * half
         if plan.control is Control.PROFILE:
             end = self._times[-1]
             turn = math.floor(elapsed / end + 1e-12)
@@ -132,7 +134,8 @@ class Regulator:
         """Return the voltage of the staircase; each stair's middle lies on the line."""
         plan = self._plan
         corners = list(plan.corners_volt)
-        moved = (elapsed + self._period / 2.0) * plan.rate_volt_per_second
+        stair = math.floor(elapsed / self._period + 1e-9)
+        moved = (stair + 0.5) * self._period * plan.rate_volt_per_second
         path: list[float] = list(corners)
         back = corners[0] != corners[-1]
         length = sum(abs(b - a) for a, b in pairwise(path))
