@@ -1,9 +1,9 @@
 """Serial ports, pseudo terminals and the URLs of pyserial, as a line to an instrument.
 
 A serial port has no connections: what an instrument sends late arrives on the port that was opened
-anew. So after a failure nothing is sent until the line was silent for as long as an answer may
-take. An answer that comes even later still stands before the one to the next request, which asks
-for the instrument's identity, and cannot be taken for it.
+anew. So after a failure nothing is sent until what is still owed has come, or the line was silent
+for two time-outs, at most 1.5 s. An answer that comes even later stands before the one to the next
+request, which asks for the instrument's identity, and cannot be taken for it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ __all__ = ["SerialTransport", "port_of"]
 
 QUIET_SECOND = 0.1
 """Silence before the first request on a port that was just opened."""
+OWED_TIMEOUTS, OWED_SECOND = 2.0, 1.5
+"""How long an answer that timed out is still waited for: the guard trips after 5 s in all."""
 LONGEST_DRAIN = 5.0
 """How many time-outs a line may go on talking after a failure."""
 BAUD = 9600
@@ -116,10 +118,11 @@ class SerialTransport(StreamLine):
                 remedy="Check its name, the cable, your right to use it, and that no other program"
                 " has it open.",
             ) from error
-        self._drain(self._timeout if after_failure else QUIET_SECOND)
+        owed = min(OWED_TIMEOUTS * self._timeout, OWED_SECOND)
+        self._drain(owed if after_failure else QUIET_SECOND)
 
     def _drain(self, quiet: float) -> None:
-        """Throw away what comes until nothing came for so many seconds."""
+        """Throw away what comes until nothing came for so many seconds, or a whole line did."""
         began = heard = self._clock.now
         try:
             while (now := self._clock.now) - heard < quiet:
@@ -129,8 +132,9 @@ class SerialTransport(StreamLine):
                         where=self.where,
                         remedy="Check the baud rate, and that it is the right instrument.",
                     )
-                if self._take():
+                if got := self._take():
                     heard = self._clock.now
+                    quiet = QUIET_SECOND if got.endswith(b"\n") else quiet
                 else:
                     self._pause(min(quiet, SLICE_SECOND), writing=False)
         except LinkLost:
