@@ -77,6 +77,7 @@ class Heed:
             log.event("stop_after", command.actor, f"stop after this {command.what}")
         elif isinstance(command, commands.AddCycles):
             done = self._run.sequencer.walker.add_rounds(command.count)
+            log.changed()
             log.event(
                 "add_cycles" if done else "refused",
                 command.actor,

@@ -84,6 +84,10 @@ class RunLog:
         """Write a step that ended."""
         self._sink.step(content)
 
+    def changed(self) -> None:
+        """Let the next state be a whole one, and soon: somebody changed the program's way."""
+        self._whole_place, self.state_due = None, 0.0
+
     def save(
         self,
         reading: Reading,
