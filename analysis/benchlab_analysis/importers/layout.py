@@ -120,6 +120,8 @@ def durations(file: Source, place: int) -> npt.NDArray[np.float64]:
     for row, text in enumerate(file.texts(place)):
         try:
             found[row] = _seconds(text)
+            if not np.isfinite(found[row]):
+                raise ValueError(text)
         except ValueError:
             raise refuse(
                 file.path,

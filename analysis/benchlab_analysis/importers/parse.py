@@ -225,10 +225,8 @@ def _wrong(file: Source, row: int, place: int, expected: str) -> ForeignDataErro
 def _check_widths(file: TextFile) -> None:
     width = len(file.header)
     delimiter = file.delimiter
-    if all(line.count(delimiter) == width - 1 for line in file.lines):
-        return
     for row, line in enumerate(file.lines):
-        if line.count(delimiter) == width - 1 and '"' not in line:
+        if line.count(delimiter) == width - 1 and ('"' not in line or _plainly(line, delimiter)):
             continue
         try:
             found = len(file.fields(row))
@@ -242,3 +240,9 @@ def _check_widths(file: TextFile) -> None:
                 f"the line has {max(found, 0)} fields and the header {width}; nothing was written.",
                 "Was the file cut, or edited by hand? Export it once more.",
             )
+
+
+def _plainly(line: str, delimiter: str) -> bool:
+    """Return whether quotes come in pairs and hold no delimiter."""
+    between = line.split('"')
+    return len(between) % 2 == 1 and not any(delimiter in text for text in between[1::2])

@@ -115,9 +115,9 @@ def read_text(
             "the file holds a single line without an end: no header with rows below it.",
             "Export it from the cycler once more.",
         )
+    if "\r" in whole:
+        whole = whole.removesuffix("\r").replace("\r\n", "\n").replace("\r", " ")
     lines = whole.split("\n")
-    if whole.endswith("\r"):
-        lines = [line.rstrip("\r") for line in lines]
     found = _find_header(lines, recognised)
     if found is None:
         first = next((line for line in lines if line.strip()), "").strip()

@@ -236,6 +236,22 @@ HEADS = (
 )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b"1\t\"\t'\t1:2\tC\n",  # a quote that never ends
+        b"1\t0\t1\r2\t3\tC\n",
+        b"1\tinf\t1\t2\tC\n1\tinf\t1\t2\tC\n",
+        b"1\t1e308\t1e308\t1e308\tC\n2\t1e308\t-1e308\t-1e308\tD\n",
+    ],
+)
+def test_bytes_that_once_gave_a_traceback(tmp_path, tail):
+    path = tmp_path / "a.txt"
+    path.write_bytes(HEADS[9] + tail)
+    with pytest.raises(ForeignDataError, match=r"a\.txt"):
+        read(path)
+
+
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
 )
