@@ -87,7 +87,7 @@ class StepPlan:
         Further ends; all of them must hold where `all_ends`.
     unknown : tuple of (field, Amount)
         What depends on C or on something measured: put in when the step begins; of several for one
-        field the smallest magnitude holds.
+        field the one that is reached first holds.
     texts : Mapping
         The text of the end for each reason, as written.
     """
@@ -174,8 +174,11 @@ class StepPlan:
             if name.startswith("watched."):
                 place = int(name[8:])
                 watched[place] = replace(watched[place], value=number)
-            elif name not in found or abs(number) < abs(found[name]):
+            elif name not in found:
                 found[name] = number
+            else:  # whichever is reached first: of falling currents the larger
+                nearer = max if name == "cutoff_ampere" else min
+                found[name] = nearer(number, found[name], key=abs)
         if "current_ampere" in found and self.control is Control.CURRENT:
             found["current_ampere"] *= self.direction
         return replace(self, watched=tuple(watched), **found)  # type: ignore[arg-type]

@@ -194,3 +194,10 @@ def test_a_protocol_for_another_cell_type_is_refused(tmp_path):
     path.write_text("id: A17\ntype: lfp_graphite_26650\n")
     with pytest.raises(ProtocolError, match="the cell is lfp_graphite_26650"):
         expand(parse_protocol(GOOD, "p.yaml"), read_cell(path))
+
+
+def test_of_a_fixed_end_and_one_that_is_known_later_the_first_to_be_reached_holds():
+    text = GOOD.replace("until: [2.8 V, 0.25 Ah]", "until: [95 % of chg, 0.1 Ah, 2.8 V]")
+    step = expand(parse_protocol(text, "life.yaml")).steps[3]
+    assert step.with_numbers({"capacity of chg": 0.2}).end_charge_ah == pytest.approx(0.1)
+    assert step.with_numbers({"capacity of chg": 0.05}).end_charge_ah == pytest.approx(0.0475)

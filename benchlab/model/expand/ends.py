@@ -31,6 +31,7 @@ class Ends:
     watched: list[Watched] = field(default_factory=list)
     unknown: list[tuple[str, Amount]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
+    given: list[tuple[str, Amount]] = field(default_factory=list)
     own: int = 0
     all_ends: bool = False
 
@@ -72,7 +73,11 @@ def ends_of(context: Context, at: Located, step: Step, direction: int) -> Ends:
         _place(context, at, step, ends, item, direction)
     if step.for_ is not None:
         ends.end_time_second = min(ends.end_time_second, step.for_)
+        ends.given.append(("end_time_second", Amount("s", step.for_)))
         ends.name("time", f"{step.for_:g} s")
+    # beside one that is known later every other end of its kind must be there to be compared
+    later = {name for name, _ in ends.unknown}
+    ends.unknown.extend(item for item in ends.given if item[0] in later)
     ends.own = len(step.until) + len(step.until_all) + (step.for_ is not None)
     return ends
 
@@ -86,6 +91,7 @@ def _place(
         if context.depends(amount):
             ends.unknown.append(("end_time_second", amount))
         else:
+            ends.given.append(("end_time_second", amount))
             ends.end_time_second = min(ends.end_time_second, number)
         ends.name("time", item.text)
     elif kind == "charge" and amount is not None:
@@ -94,6 +100,8 @@ def _place(
         number = context.number(at, amount, "until")
         if context.depends(amount):
             ends.unknown.append(("end_charge_ah", amount))
+        else:
+            ends.given.append(("end_charge_ah", amount))
         if not math.isnan(number):
             ends.end_charge_ah = min(ends.end_charge_ah, number)
         ends.name("capacity", item.text)
@@ -143,6 +151,8 @@ def _current(
     )
     if context.depends(amount):
         ends.unknown.append(("cutoff_ampere", amount))
+    else:
+        ends.given.append(("cutoff_ampere", amount))
     ends.name("current", item.text)
 
 
