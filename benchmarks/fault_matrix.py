@@ -106,6 +106,9 @@ class Log:
     def event(self, kind: str, actor: str, text: str) -> None:
         self.texts.append(text)
 
+    def transcript(self, source: object) -> None:
+        """Write nothing: what the transcript holds is for `tests/faults`."""
+
 
 @contextlib.contextmanager
 def served(driver: str, fault: str, *, pty: bool, ampere: float = 0.0):
@@ -301,6 +304,30 @@ def rows(results: list[Result]) -> list[str]:
     return lines
 
 
+def summary(results: list[Result]) -> list[str]:
+    """Return the table with what went alike in one row."""
+    groups: dict[tuple[str, str, str, str], list[Result]] = {}
+    for r in results:
+        groups.setdefault((r.fault, r.became, r.error, r.off), []).append(r)
+    head = "| fault | drivers | became | longest call | off | right | marked | wrong |"
+    lines = [head, "|---|---|---|---|---|---|---|---|"]
+    for (fault, became, error, off), alike in groups.items():
+        names = sorted({r.driver for r in alike})
+        sources = "every source" if set(SOURCES) <= set(names) else ""
+        names = [name for name in names if not (sources and name in SOURCES)]
+        wires = {r.wire for r in alike}
+        only = f" ({wires.pop()} only)" if len(wires) == 1 else ""
+        times = [r.off_second for r in alike if not math.isnan(r.off_second)]
+        off += f", {max(times):.2f} s" if times else ""
+        lines.append(
+            f"| {fault} | {', '.join(filter(None, [sources, *names]))}{only} | {became}"
+            f"{f' ({error})' if error else ''} | {max(r.longest for r in alike):.2f} s | {off} |"
+            f" {sum(r.values for r in alike)} | {sum(r.marked for r in alike)} |"
+            f" {sum(len(r.wrong) for r in alike)} |"
+        )
+    return lines
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("drivers", nargs="*", default=[*SOURCES, *BESIDE])
@@ -318,7 +345,10 @@ def main() -> int:
             for pty in wires:
                 results.append(one(driver, fault, pty=pty))
                 print(rows(results)[-1], file=sys.stderr, flush=True)
-    print("\n".join(rows(results)))
+    print("\n".join(summary(results)))
+    bad = sum(not result.good for result in results)
+    spent = max(result.spent for result in results)
+    print(f"\n{len(results)} cases, {bad} bad; most CPU in one call {spent:.3f} s")
     return 0 if all(result.good for result in results) else 1
 
 

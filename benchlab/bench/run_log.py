@@ -12,6 +12,7 @@ from benchlab.bench.counter import Counter
 from benchlab.bench.roles import Reading
 from benchlab.bench.sequencer import Sequencer
 from benchlab.bench.sink import Sink
+from benchlab.bench.transcript import transcript_of
 
 __all__ = ["RunLog"]
 
@@ -20,6 +21,7 @@ VIRTUAL_STATE_SECOND = 3600.0
 WHOLE_STATE_SECOND = 60.0
 CLOCK_SECOND = 60.0
 CLOCK_SET_SECOND = 1.0
+MOST_TRANSCRIPTS = 20
 
 
 class RunLog:
@@ -47,6 +49,7 @@ class RunLog:
         self._clock_due = math.inf if clock.virtual else 0.0
         self._drift_ns = 0
         self._place = (0, 0, 0)
+        self._transcripts = 0
         self._whole_place: tuple[int, bool] | None = None
         self._whole_at = -math.inf
         self.celsius = math.nan
@@ -152,6 +155,13 @@ class RunLog:
     def unix_ns(self) -> int:
         """UTC of the start of the test, in nanoseconds since 1970."""
         return self._unix
+
+    def transcript(self, source: object) -> None:
+        """Write what went over an instrument's line last, at most so many times a run."""
+        text = transcript_of(source, self._clock.now)
+        if text and self._transcripts < MOST_TRANSCRIPTS:
+            self._transcripts += 1
+            self.event("transcript", "bench", text)
 
     def event(self, kind: str, actor: str, text: str) -> None:
         """Write an event that happens now."""

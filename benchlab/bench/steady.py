@@ -44,6 +44,7 @@ class SteadyReader:
         benchlab.errors.BenchError
         """
         lost: BenchError = error
+        self._log.transcript(self._source)
         for _ in range(TRIES):
             self._log.event("link", "bench", f"{lost.what} The line is opened anew.")
             try:

@@ -21,6 +21,7 @@ from benchlab.bench.setpoint import is_beyond, setpoint_for
 from benchlab.bench.sink import Sink
 from benchlab.bench.step_record import StepRecord
 from benchlab.bench.step_runner import Ended, StepRunner
+from benchlab.bench.transcript import hurry
 from benchlab.bench.truth import EdgeWatcher
 from benchlab.bench.waiting import ChamberWait, Wait
 from benchlab.bench.walker import NoStep
@@ -91,6 +92,7 @@ class RunWorker:
     def stop(self, why: str) -> None:
         """Ask for the run to be stopped; safe from any thread and from a signal handler."""
         self.put(commands.Stop(why))
+        hurry(self._run.source)
 
     def run(self) -> Outcome:
         """Carry the program out. The output is off when this returns, or the outcome says not."""
@@ -116,6 +118,8 @@ class RunWorker:
             edge = run.output.make_safe()
         # a full disk must not keep anybody from hearing how the run ended
         with suppress(StorageError):
+            if isinstance(error, BenchError):
+                run.log.transcript(run.source)
             if run.step is not None:
                 run.step.end_reason = run.step.end_reason or reason
                 now = run.clock.now

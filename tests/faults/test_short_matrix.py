@@ -4,11 +4,16 @@ The whole of it is `python -m benchmarks.fault_matrix`; docs/faults.md keeps its
 """
 
 import importlib.util
+import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+import benchlab as api
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,40 +59,50 @@ def test_a_source_on_a_pty(fault):
     assert result.good, result
 
 
-def test_a_whole_run_goes_on_after_a_late_reply(tmp_path):
-    """By the command, with its own time-out: no row under a wrong name, and an event says why."""
-    import json
+WORDS = [sys.executable, "-m", "benchlab"]
+PROTOCOL = """\
+name: short
+cell: {type: nmc811_graphite_pouch}
+capacity: {C: 0.2 Ah}
+control: {period: 0.1 s}
+record: {every: 0.1 s}
+steps:
+  - Charge at C/2 for 5 s
+  - Discharge at 1C for 2 s
+"""
 
-    import benchlab as api
 
-    (tmp_path / "p.yaml").write_text(
-        "name: short\ncell: {type: nmc811_graphite_pouch}\ncapacity: {C: 0.2 Ah}\n"
-        "control: {period: 0.1 s}\nrecord: {every: 0.1 s}\n"
-        "steps:\n  - Charge at C/2 for 5 s\n  - Discharge at 1C for 2 s\n"
-    )
-    (tmp_path / "f.yaml").write_text(
-        "faults:\n  - {matching: READ, request: 12, do: late, by: 3.3 s}\n"
-    )
-    words = [sys.executable, "-m", "benchlab"]
-    serve = subprocess.Popen(
-        [*words, "sim", "serve", "keithley2450", "--ideal", "--faults", tmp_path / "f.yaml"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Start a run on a served 2450 with one fault; return the run and the instrument's process."""
+    monkeypatch.setenv("BENCHLAB_GUARDIAN_SECONDS", "2")
+    started = []
+
+    def start(fault):
+        (tmp_path / "p.yaml").write_text(PROTOCOL)
+        (tmp_path / "f.yaml").write_text(f"faults:\n  - {{{fault}}}\n")
+        words = [*WORDS, "sim", "serve", "keithley2450", "--ideal", "--faults", "f.yaml"]
+        serve = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        started.append(serve)
         resource = json.loads(serve.stdout.readline())["resource"]
-        done = subprocess.run(
-            [*words, "run", "p.yaml", "--channel", f"keithley2450@{resource}", "--out", "o.h5"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    finally:
-        serve.terminate()
-        assert '"late"' in serve.communicate(timeout=10)[0]
-    assert done.returncode == 0, done.stderr
+        words = [*WORDS, "run", "p.yaml", "--channel", f"keithley2450@{resource}", "--out", "o.h5"]
+        going = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        started.append(going)
+        return going, serve
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=10)
+
+
+def test_a_whole_run_goes_on_after_a_late_reply(run, tmp_path):
+    """By the command, with its own time-out: no row under a wrong name, and the file says why."""
+    going, serve = run("matching: READ, request: 12, do: late, by: 3.3 s")
+    _, stderr = going.communicate(timeout=60)
+    assert going.returncode == 0, stderr
+    assert json.loads(serve.stdout.readline())["fault"] == "late"
     opened = api.open(tmp_path / "o.h5")
     step, current = opened["step_count"], opened["current_ampere"]
     for number, ampere in ((1, 0.1), (2, -0.2)):
@@ -97,3 +112,17 @@ def test_a_whole_run_goes_on_after_a_late_reply(tmp_path):
     times = opened["test_time_second"]
     assert (times[1:] > times[:-1]).all()
     assert (times[1:] - times[:-1]).max() > 2.9, "the fault did not happen while it measured"
+    texts = {event["kind"]: event["text"] for event in opened.events.records()}
+    assert "no answer to" in texts["transcript"]
+    assert texts["transcript"].count("READ?") > 5
+
+
+def test_a_stop_does_not_wait_for_an_instrument_that_fell_silent(run):
+    going, serve = run("matching: '.', request: 75, times: for ever, do: silent")
+    assert json.loads(serve.stdout.readline())["fault"] == "silent"
+    asked = time.monotonic()
+    going.send_signal(signal.SIGINT)
+    going.wait(30)
+    assert going.returncode == 40, "nobody can prove such an output off"
+    # three waits of half a second, the guardian's two seconds, and starting it
+    assert time.monotonic() - asked < 12.0

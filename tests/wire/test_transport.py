@@ -8,7 +8,7 @@ import pytest
 
 from benchlab.bench.clock import RealClock
 from benchlab.errors import GarbledAnswer, LinkLost, LinkRefused, LinkTimeout
-from benchlab_drivers.wire.stream import HURRIED_SECOND, SLICE_SECOND
+from benchlab_drivers.wire.stream import BACK_SECOND, HURRIED_SECOND, SLICE_SECOND
 from benchlab_drivers.wire.transport import SocketTransport, open_transport
 
 
@@ -193,6 +193,44 @@ def test_a_peer_that_closes_mid_answer_is_lost_at_once(line):
     transport, _ = line(hangs_up, timeout=30.0)
     with pytest.raises(LinkLost, match="closed"):
         transport.query(b":READ?\n")
+
+
+def test_a_port_that_comes_back_soon_is_waited_for_after_a_failure(line):
+    transport, peer = line(lambda connection, go: None, timeout=5.0)
+    with pytest.raises(LinkLost):
+        transport.query(b"a?\n")
+    peer.close()
+    back = threading.Event()
+
+    def come_back():
+        back.wait(0.3)
+        with socket.create_server(("127.0.0.1", peer.port)) as server:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(b"back\n")
+
+    thread = threading.Thread(target=come_back)
+    thread.start()
+    transport.open()
+    assert transport.query(b"a?\n") == b"back"
+    thread.join(5)
+
+
+def test_a_port_that_stays_away_is_refused_within_its_time(line):
+    transport, peer = line(lambda connection, go: None, timeout=5.0)
+    with pytest.raises(LinkLost):
+        transport.query(b"a?\n")
+    peer.close()
+    began = time.monotonic()
+    with pytest.raises(LinkRefused):
+        transport.open()
+    assert BACK_SECOND <= time.monotonic() - began < BACK_SECOND + 1.0
+    transport.stop.set()
+    began = time.monotonic()
+    with pytest.raises(LinkRefused):
+        transport.open()
+    assert time.monotonic() - began < 0.3, "a stop waits for nobody"
 
 
 def test_a_reset_is_lost_at_once(line):

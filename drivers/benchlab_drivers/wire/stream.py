@@ -11,7 +11,7 @@ import threading
 from typing import NoReturn, Protocol
 
 from benchlab.bench.clock import Clock
-from benchlab.errors import GarbledAnswer, LinkError, LinkLost, LinkTimeout
+from benchlab.errors import GarbledAnswer, LinkError, LinkLost, LinkRefused, LinkTimeout
 from benchlab_drivers.wire.transcript import Transcript
 
 __all__ = ["HURRIED_SECOND", "SLICE_SECOND", "StreamLine", "Transport", "given_up", "not_trusted"]
@@ -19,6 +19,8 @@ __all__ = ["HURRIED_SECOND", "SLICE_SECOND", "StreamLine", "Transport", "given_u
 SLICE_SECOND = 0.05
 HURRIED_SECOND = 0.5
 """Longest wait for an answer while `Transport.stop` is set."""
+BACK_SECOND = 1.5
+"""How long a port that vanished is waited for, at most a time-out."""
 LONGEST_ANSWER = 1 << 24
 SHOWN_BYTES = 200
 
@@ -84,10 +86,23 @@ class StreamLine:
         self._owner = threading.RLock()
 
     def open(self) -> None:
-        """Connect, or connect anew; whatever is still on its way from before is thrown away."""
+        """Connect, or connect anew; whatever is still on its way from before is thrown away.
+
+        After a failure a port that is not there is asked for again for a while: an adapter that was
+        reset, a switch that was restarted come back.
+        """
         with self._owner:
             self.close()
-            self._connect(after_failure=self._failed)
+            patience = min(self._timeout, BACK_SECOND) if self._failed else 0.0
+            ends = self._clock.now + patience
+            while True:
+                try:
+                    self._connect(after_failure=self._failed)
+                except LinkRefused:
+                    if self._clock.now >= ends or self.stop.wait(SLICE_SECOND):
+                        raise
+                else:
+                    break
             self._trusted, self._failed = True, False
 
     def query(self, request: bytes) -> bytes:
