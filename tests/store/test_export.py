@@ -113,7 +113,16 @@ def test_bdf_has_labels_required_columns_and_unix_seconds(file, tmp_path, capsys
 
 def test_bdf_comes_back_through_import(file, tmp_path):
     run(file, "bdf", tmp_path / BDF_NAME)
-    words = ["import", str(tmp_path / BDF_NAME), "-o", str(tmp_path / "back.h5")]
+    words = [
+        "import",
+        str(tmp_path / BDF_NAME),
+        "-o",
+        str(tmp_path / "back.h5"),
+        "--accept",
+        "sign",
+        "--accept",
+        "unit",
+    ]
     assert main(words) == 0
     back = benchlab.open(tmp_path / "back.h5")
     for name in ROW_COLUMNS:
@@ -132,7 +141,15 @@ def test_csv_comes_back_through_import_with_every_column(tmp_path):
     file = write(tmp_path / "a.h5", rows)
     for to, name in (("csv", "o.csv"), ("bdf", BDF_NAME)):
         run(file, to, tmp_path / name)
-        assert main(["import", str(tmp_path / name), "-o", str(tmp_path / f"{to}.h5")]) == 0
+        words = [
+            "import",
+            str(tmp_path / name),
+            "-o",
+            str(tmp_path / f"{to}.h5"),
+            "--accept",
+            "unit",
+        ]
+        assert main(words) == 0
         back = benchlab.open(tmp_path / f"{to}.h5")
         for column in ROW_COLUMNS:
             if to == "csv" or column != "flags":

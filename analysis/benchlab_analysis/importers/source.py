@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import zipfile
@@ -91,9 +90,9 @@ def open_sources(path: Path, mapping: Any = None) -> list[tuple[Any, Source]]:
 
 def _unzipped(path: Path, data: bytes) -> bytes:
     try:
-        with gzip.open(io.BytesIO(data)) as file:
-            plain = file.read(_LARGEST_GZIP)
-    except (OSError, EOFError, zlib.error) as error:
+        # not the module gzip: other packages put a decompressor with errors of its own behind it
+        plain = zlib.decompressobj(wbits=31).decompress(data, _LARGEST_GZIP)
+    except zlib.error as error:
         raise refuse(
             path, None, "", f"the gzip file is damaged: {error}.", "Fetch it once more."
         ) from error
