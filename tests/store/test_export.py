@@ -147,6 +147,8 @@ def test_csv_comes_back_through_import_with_every_column(tmp_path):
             "-o",
             str(tmp_path / f"{to}.h5"),
             "--accept",
+            "sign",
+            "--accept",
             "unit",
         ]
         assert main(words) == 0
