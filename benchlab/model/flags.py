@@ -24,3 +24,5 @@ class RowFlag(IntFlag):
     """An extra reading, asked for at once to confirm the one before."""
     SUSPECT = 64
     """Not believed: another reading was asked for at once; not counted."""
+    LAST_SEEN = 128
+    """The last reading before a run was cut off, added from its last state when it was recovered."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchlab.errors import BenchError, FileError, FileMissing, FileNotReadable
+from benchlab.model.flags import RowFlag
 from benchlab.platform import is_locked, unix_ns
 from benchlab.store.compact import Closed, close_run, remove_leftovers
 from benchlab.store.journal import JournalWriter
@@ -150,13 +151,17 @@ def _append_end(folder: Path, content: JournalContent, *, current: bool) -> None
         said = guardian.read_text(encoding="utf-8").strip()
     writer = JournalWriter.resume(folder, content, durable=False)
     try:
+        seen = _last_seen(content)
+        if seen:
+            writer.row(*seen)
         common = {"test_time_second": time, "actor": "recover"}
         gap = f"the journal ends here, {away} before it was recovered; {after}"
         writer.gather(kind="gap", unix_time_nanosecond=unix, text=gap, **common)
         if said:
             told = {"text": said, "actor": "guardian"}
             writer.gather(kind="off", unix_time_nanosecond=unix, **(common | told))
-        text = f"recovered: {content.row_count} rows, {content.torn_bytes} torn bytes left out"
+        rows = f"{content.row_count} rows{' and the last reading' if seen else ''}"
+        text = f"recovered: {rows}, {content.torn_bytes} torn bytes left out"
         writer.gather(kind="recovered", unix_time_nanosecond=now, **(common | {"text": text}))
         writer.end(
             {
@@ -169,6 +174,35 @@ def _append_end(folder: Path, content: JournalContent, *, current: bool) -> None
         writer.close()
     finally:
         writer.release()
+
+
+def _last_seen(content: JournalContent) -> tuple[float, ...]:
+    """Return the row of the last state's reading, where a step was under way and it is newer.
+
+    Without it, what flowed after the last recorded row, up to a whole record interval, would be
+    missing from the rows and from the sums of the step. An executor's rows come from the
+    instrument itself, and whoever attaches to it fetches them.
+    """
+    state, part = content.state, content.open_rows
+    done = content.steps[-1]["step_count"] if content.steps else 0
+    if not len(part) or part["step_count"][-1] <= done:
+        return ()
+    last = part[-1]
+    newer = state.get("test_time_second", 0.0) > last["test_time_second"]
+    if not newer or "counters" not in state or "executor" in state:
+        return ()
+    return (
+        state["test_time_second"],
+        state["unix_time_nanosecond"],
+        state["voltage_volt"],
+        state["current_ampere"],
+        int(last["cycle_count"]),
+        int(last["step_count"]),
+        int(last["step_id"]),
+        *state["counters"],
+        float("nan"),
+        RowFlag.LAST_SEEN,
+    )
 
 
 def _output(content: JournalContent, *, current: bool) -> str:

@@ -7,6 +7,7 @@ import pytest
 import benchlab
 from benchlab.cli.main import main
 from benchlab.errors import FileExists, FileMissing, FileNotReadable
+from benchlab.model.flags import RowFlag
 from benchlab.store.compact import close_run
 from benchlab.store.journal import JournalWriter, run_folder
 from benchlab.store.journal_frame import HEADER, MAGIC, SEGMENT, FrameKind
@@ -60,6 +61,40 @@ def test_a_run_cut_off_is_closed_with_every_row_and_says_so(tmp_path):
     assert run.events["test_time_second"][0] == 360.0 * 9 + 5.0
     assert "the output was on" in run.events["text"][0]
     assert not run_folder(path).exists()
+
+
+def test_the_last_reading_of_a_step_under_way_becomes_its_last_row(tmp_path):
+    path = tmp_path / "a.h5"
+    writer = begin(path)
+    seen = {
+        "test_time_second": 3300.0,
+        "unix_time_nanosecond": START + 3300 * 10**9,
+        "voltage_volt": 3.75,
+        "current_ampere": 1.0,
+        "counters": (0.916, 0.0, 3.2, 0.0),
+    }
+    writer.state(seen)
+    writer.release()
+    assert recover_run(path).rows == 11
+    run = benchlab.open(path)
+    assert run["test_time_second"][-1] == 3300.0
+    assert run["unix_time_nanosecond"][-1] == seen["unix_time_nanosecond"]
+    assert run["voltage_volt"][-1] == 3.75
+    assert run["step_count"][-1] == 1
+    assert run["flags"].tolist() == [0] * 10 + [RowFlag.LAST_SEEN]
+    assert run.steps["step_charging_capacity_ah"][0] == pytest.approx(0.916)
+    assert run.steps["last_row"].tolist() == [10]
+    assert "10 rows and the last reading" in run.events["text"][1]
+
+
+@pytest.mark.parametrize("state", [{"executor": {}}, {"test_time_second": 3240.0}])
+def test_a_state_that_tells_nothing_newer_makes_no_row(tmp_path, state):
+    path = tmp_path / "a.h5"
+    writer = begin(path)
+    seen = {"test_time_second": 3300.0, "unix_time_nanosecond": START, "voltage_volt": 3.7}
+    writer.state({**seen, "current_ampere": 1.0, "counters": (1.0, 0.0, 3.0, 0.0), **state})
+    writer.release()
+    assert recover_run(path).rows == 10
 
 
 def test_what_the_guardian_said_is_kept(tmp_path):
