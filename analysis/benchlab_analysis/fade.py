@@ -9,9 +9,25 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import theilslopes
 
-from benchlab_analysis.cycles import CycleTable
+from benchlab.model.run import Run
+from benchlab_analysis._analysis import Result, option
+from benchlab_analysis.cycles import CycleTable, cycle_table
 
-__all__ = ["FadeRate", "fade_rate"]
+__all__ = ["HELP", "NAME", "TAKES", "FadeRate", "Options", "analyse", "fade_rate"]
+
+NAME = "Capacity fade and life"
+HELP = "fade rate over a window of cycles, with its interval"
+TAKES = "test"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of the analysis."""
+
+    first: int | None = option(None, "first cycle of the window", unit="cycle")
+    last: int | None = option(None, "last cycle of the window", unit="cycle")
+    confidence: float = option(0.95, "of every interval, between 0 and 1")
+
 
 LONGEST = 1500
 """Points used at most: the slopes of all pairs need memory as its square."""
@@ -48,6 +64,13 @@ class FadeRate:
     first_cycle: int
     last_cycle: int
     sentence: str
+
+
+def analyse(run: Run, options: Options) -> Result:
+    """Return the fade rate of a run, in words."""
+    table = cycle_table(run)
+    found = fade_rate(table, first=options.first, last=options.last, confidence=options.confidence)
+    return Result(sentences=[found.sentence], assumptions=[table.provenance.pairing])
 
 
 def fade_rate(
