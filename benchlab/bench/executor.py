@@ -72,6 +72,10 @@ class ExecutorCapabilities:
     arms : tuple of (str, str)
         Which limits of a run it keeps by itself, and how, as in
         `benchlab.bench.roles.Capabilities`.
+    off_leak_ampere : float or None
+        Largest current that what `off_leaves` names draws from the cell; None: nobody stated it.
+    hardware_cccv : bool
+        It goes over from constant current to constant voltage without the host.
     """
 
     voltage_volt: tuple[float, float]
@@ -87,6 +91,8 @@ class ExecutorCapabilities:
     off_leaves: str
     host_dies: str
     measures_when_off: bool = True
+    off_leak_ampere: float | None = None
+    hardware_cccv: bool = True
     arms: tuple[tuple[str, str], ...] = ()
     current_ranges: tuple[RangeAccuracy, ...] = ()
     voltage_ranges: tuple[RangeAccuracy, ...] = ()

@@ -135,6 +135,12 @@ class Capabilities:
     arms : tuple of (str, str)
         Which limits of a run it keeps by itself (``high voltage``, ``low voltage``, ``charge
         current``, ``discharge current``), and how; the others only software enforces.
+    off_leak_ampere : float or None
+        Largest current that what `off_leaves` names draws from the cell; None: nobody stated it.
+    buffer_rows : int
+        Readings that it takes by its own clock and keeps for the driver; 0: the driver uses none.
+    buffer_period_second : float or None
+        Their fastest period; None where there is no such buffer.
     """
 
     voltage_volt: tuple[float, float]
@@ -150,6 +156,9 @@ class Capabilities:
     off_leaves: str
     host_dies: str
     voltage_margin_volt: float
+    off_leak_ampere: float | None = None
+    buffer_rows: int = 0
+    buffer_period_second: float | None = None
     holds_discharging: bool = True
     envelope: tuple[tuple[float, float], ...] = ()
     arms: tuple[tuple[str, str], ...] = ()

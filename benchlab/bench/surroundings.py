@@ -53,11 +53,14 @@ class SensorCapabilities:
         Column names, at most as many as one instrument gives.
     accuracy : str
         Of a reading, with its conditions.
+    host_dies : str
+        What the cell sees if the host dies, in one sentence.
     """
 
     channels: tuple[str, ...]
     accuracy: str
     fastest_period_second: float
+    host_dies: str = "nothing changes: it drives no current"
 
 
 class Sensor(Protocol):
@@ -106,11 +109,14 @@ class ChamberCapabilities:
         Of its own sensor.
     safe_state : str
         What `Chamber.safe` brings about, in one sentence.
+    stop_bound_second : float
+        `Chamber.safe` returns within it while the line holds.
     """
 
     temperature_celsius: tuple[float, float]
     accuracy_kelvin: float
     fastest_period_second: float
+    stop_bound_second: float
     safe_state: str
     host_dies: str
 
@@ -184,12 +190,15 @@ class RelayCapabilities:
         How long a relay may be told to stay closed without hearing from the host again.
     safe_state : str
         What `Relay.safe` brings about, in one sentence.
+    stop_bound_second : float
+        `Relay.safe` returns within it while the line holds.
     """
 
     relays: int
     inputs: int
     longest_second: float
     fastest_period_second: float
+    stop_bound_second: float
     safe_state: str
     host_dies: str
 

@@ -63,16 +63,14 @@ def capabilities_of(model: Rp7900Model) -> Capabilities:
         fastest_period_second=0.05,
         stop_bound_second=1.0,
         off_leaves="its output stage on the cell (no relay)",
+        off_leak_ampere=model.leak_ampere,
         host_dies=f"the current flows on for at most {WATCHDOG_SECOND} s, up to the voltage limit;"
         " then its watchdog switches the output off",
         voltage_margin_volt=0.020,
         holds_discharging=False,
         arms=(
             ("high voltage", f"its voltage limit, and a protection {OVER_VOLT_ABOVE:g} V above"),
-            (
-                "low voltage",
-                f"undervoltage protection after {UNDER_VOLT_DELAY_SECOND:g} s, never below 0 V",
-            ),
+            ("low voltage", f"a protection after {UNDER_VOLT_DELAY_SECOND:g} s, never below 0 V"),
             ("charge current", "each set point"),
             ("discharge current", "each set point"),
         ),

@@ -51,6 +51,7 @@ CAPABILITIES = ChamberCapabilities(
     temperature_celsius=(-75.0, 180.0),
     accuracy_kelvin=0.5,
     fastest_period_second=1.0,
+    stop_bound_second=2.0,
     safe_state="standby: heaters, refrigerator and fan stopped, the controller still answers",
     host_dies="the chamber holds its last set point, inside its own high and low limits",
 )

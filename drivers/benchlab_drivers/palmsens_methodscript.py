@@ -76,6 +76,7 @@ def capabilities_of(model: Model) -> ExecutorCapabilities:
         controls=controls,
         replayable=False,
         counts=False,
+        hardware_cccv=bool(model.galvanostat),
         channels=(CHANNEL,),
         period_second=(model.interval_second, 3600.0),
         fetch_second=0.1,

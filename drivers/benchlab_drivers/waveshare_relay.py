@@ -28,6 +28,7 @@ CAPABILITIES = RelayCapabilities(
     inputs=INPUTS,
     longest_second=LONGEST_TICKS * TICK_SECOND,
     fastest_period_second=0.1,
+    stop_bound_second=1.0,
     safe_state="every relay open, as far as the board drives them; a welded contact does not show",
     host_dies="relays stay as they are; one closed for a limited time opens at its end",
 )

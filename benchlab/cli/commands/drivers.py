@@ -32,7 +32,7 @@ def _record(name: str, can: Any) -> dict[str, Any]:
     if "modes" in record:
         record["modes"] = sorted(mode.value for mode in can.modes)
     if "controls" in record:
-        record["controls"] = sorted(control.value for control in can.controls)
+        record["modes"] = sorted(control.value for control in record.pop("controls"))
         record["fastest_period_second"] = can.period_second[0]
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value

@@ -36,7 +36,6 @@ __all__ = ["SimulatedRp7900"]
 LATENCY_SECOND = 0.5e-3
 CYCLE_SECOND = 0.02
 TURN_ON_SECOND = 0.014
-LEAK_AMPERE = 1e-3
 TRIP_OF_RATING = 1.1
 NEAR_VOLT = 0.3
 """Nearer than this to a protection its time is found to `NEAR_SECOND`."""
@@ -78,7 +77,7 @@ class SimulatedRp7900(ScpiInstrument):
             *draw.ranges([volt], [model.volt_step], [0.0]),
             *draw.ranges([ampere], [model.ampere_step], [0.0]),
         )
-        self._leak = 0.0 if spec.ideal else LEAK_AMPERE
+        self._leak = 0.0 if spec.ideal else model.leak_ampere
         self._gauss = gaussians(spec.seed).__next__
         self.settings = Settings(model)
         self.shown = copy(self.settings)

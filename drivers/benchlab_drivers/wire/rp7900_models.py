@@ -28,6 +28,8 @@ class Rp7900Model:
     volt: float
     ampere: float
     watt: float
+    leak_ampere: float = 1e-3
+    """What flows out of a cell while the output is off (unconfirmed)."""
 
     @property
     def voltage(self) -> RangeAccuracy:
