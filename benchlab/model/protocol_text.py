@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchlab.errors import FileMissing, ProtocolError
 from benchlab.model.actions import ACTIONS, Action
-from benchlab.model.cell import parse_cell
+from benchlab.model.cell import Cell, parse_cell
 from benchlab.model.labels import label
 from benchlab.model.profile import Profile, parse_profile
 from benchlab.model.protocol import Header, Located, Procedure, Protocol
@@ -95,11 +95,12 @@ def parse_protocol(text: str, source: str, *, load: Load = _alone) -> Protocol:
         raise ProtocolError(
             "the key 'steps' is missing.", where=place(source, root.line, "steps"), remedy="Add it."
         )
-    reader = _Reader(load, header)
+    cell = parse_cell(value["cell"], source) if "cell" in value else None
+    reader = _Reader(load, header, cell)
     reader.procedures_of(root, source)
     return Protocol.model_construct(
         header=header,
-        cell=parse_cell(value["cell"], source) if "cell" in value else None,
+        cell=cell,
         steps=reader.steps(value["steps"], source, "steps", 0),
         procedures=reader.procedures,
         profiles=reader.profiles,
@@ -130,6 +131,7 @@ class _Reader:
 
     load: Load
     header: Header
+    cell: Cell | None
     procedures: dict[str, Procedure] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
     prefix: str = ""
@@ -265,6 +267,7 @@ class _Reader:
         inner = _Reader(
             self.load,
             self.header,
+            self.cell,
             dict(self.procedures),
             self.profiles,
             prefix=f"{name}: ",
@@ -277,14 +280,21 @@ class _Reader:
 
     def _check_header(self, header: Header, root: Node, name: str) -> None:
         """Refuse what a file that is run states beside its steps, unless it is stated here too."""
-        for key in header.model_fields_set - {"format", "name"}:
-            if getattr(header, key) != getattr(self.header, key):
-                raise ProtocolError(
-                    f"'{key}' is another one here than in the protocol that runs this file, whose"
-                    " own holds; it would be left out without a word.",
-                    where=place(name, root.line_of((key,)), key),
-                    remedy="Remove it here, or state the same in both.",
-                )
+        others = [
+            key
+            for key in header.model_fields_set - {"format", "name"}
+            if getattr(header, key) != getattr(self.header, key)
+        ]
+        if isinstance(root.value, dict) and "cell" in root.value:
+            others += ["cell"] if parse_cell(root.value["cell"], name) != self.cell else []
+        if others:
+            key = others[0]
+            raise ProtocolError(
+                f"'{key}' is another one here than in the protocol that runs this file, whose"
+                " own holds; it would be left out without a word.",
+                where=place(name, root.line_of((key,)), key),
+                remedy="Remove it here, or state the same in both.",
+            )
 
 
 def _located(

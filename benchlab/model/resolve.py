@@ -15,6 +15,8 @@ __all__ = ["NARROW", "capacity_of", "cell_of", "limits_of"]
 
 BY_CURRENT = ("lithium_on_copper", "lithium_symmetric")
 """Roles whose voltage jumps when a reservoir is empty: it tells nothing about a lost contact."""
+STATED = ("nominal_capacity", "active_mass", "area", "first_half_cycle", "role")
+"""What a protocol may say of its cell, and what currents, limits and cycles hang on."""
 NARROW = "A protocol can only narrow the limits of the cell type."
 
 
@@ -24,7 +26,8 @@ def cell_of(protocol: Protocol, cell: Cell | None) -> Cell:
     Raises
     ------
     benchlab.errors.ProtocolError
-        There is none, or the two are of different types.
+        There is none, the two are of different types, or the protocol says something of its cell
+        that would be left out without a word.
     """
     if cell is None:
         if protocol.cell is None:
@@ -39,6 +42,17 @@ def cell_of(protocol: Protocol, cell: Cell | None) -> Cell:
             f"the protocol is for {protocol.cell.type.name}, the cell is {cell.type.name}.",
             where=place(protocol.source, protocol.lines.get("cell", 1), "cell.type"),
             remedy="Give the cell that the protocol is for, or change the protocol.",
+        )
+    for name in STATED if protocol.cell is not None else ():
+        there, here = getattr(protocol.cell, name), getattr(cell, name)
+        # a number of this very cell is better than the one that the protocol was written with
+        if there is None or (here is not None and (name in STATED[:3] or here == there)):
+            continue
+        said = "says nothing of it" if here is None else f"says {here}"
+        raise ProtocolError(
+            f"the protocol says {name} of its cell, the cell on the bench {said}.",
+            where=place(protocol.source, protocol.lines.get(f"cell.{name}", 1), f"cell.{name}"),
+            remedy=f"State {name} in the cell's file, or remove it from the protocol.",
         )
     return cell
 
