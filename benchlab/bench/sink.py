@@ -20,6 +20,9 @@ class Sink(Protocol):
     def event(self, content: Mapping[str, Any]) -> None:
         """Take an event: one value for each of `EVENT_COLUMNS`."""
 
+    def spectrum(self, content: Mapping[str, Any]) -> None:
+        """Take one point of a spectrum: one value for each of `SPECTRUM_COLUMNS`."""
+
     def state(self, content: Mapping[str, Any]) -> None:
         """Take counters, last reading and place in the program."""
 

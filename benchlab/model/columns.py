@@ -18,6 +18,7 @@ __all__ = [
     "COLUMNS",
     "EVENT_COLUMNS",
     "ROW_COLUMNS",
+    "SPECTRUM_COLUMNS",
     "STEP_COLUMNS",
     "Column",
     "records_table",
@@ -166,12 +167,29 @@ _EVENTS = (
     Column("text", "", "text", "Text", "what happened, in a sentence"),
 )
 
+_SPECTRA = (
+    Column("test_time_second", "s", "f8", "Test Time / s", "when the point was complete"),
+    Column("unix_time_nanosecond", "ns", "i8", "Unix Time / ns", "UTC since 1970"),
+    Column("step_count", "1", "u4", "Step Count / 1", "the step that the spectrum belongs to"),
+    Column("cycle_count", "1", "u4", "Cycle Count / 1", "the cycle that the step belongs to"),
+    Column("frequency_hertz", "Hz", "f8", "Frequency / Hz", "of the excitation"),
+    Column("real_impedance_ohm", "ohm", "f8", "Real Impedance / ohm", "real part"),
+    Column(
+        "imaginary_impedance_ohm",
+        "ohm",
+        "f8",
+        "Imaginary Impedance / ohm",
+        "imaginary part; negative for a capacitor",
+    ),
+)
+
 COLUMNS: dict[str, Column] = {
-    column.name: column for column in (*_EVENTS, *_STEPS, *_FOREIGN, *_ROWS)
+    column.name: column for column in (*_SPECTRA, *_EVENTS, *_STEPS, *_FOREIGN, *_ROWS)
 }
 ROW_COLUMNS: tuple[str, ...] = tuple(column.name for column in _ROWS)
 STEP_COLUMNS: tuple[str, ...] = tuple(column.name for column in _STEPS)
 EVENT_COLUMNS: tuple[str, ...] = tuple(column.name for column in _EVENTS)
+SPECTRUM_COLUMNS: tuple[str, ...] = tuple(column.name for column in _SPECTRA)
 
 
 def records_table(names: tuple[str, ...], records: Sequence[Mapping[str, Any]]) -> Table:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchlab.errors import SetupError
+from benchlab.model.columns import SPECTRUM_COLUMNS, records_table
 from benchlab.model.table import Table
 
 __all__ = ["ProtocolRecord", "Run"]
@@ -40,8 +41,8 @@ class Run:
     state : str
         ``"closed"``, ``"running"`` or ``"interrupted"`` (the writer died: every flushed row is
         here, the closing record is not).
-    steps, events : Table
-        One row a step executed; one row an event.
+    steps, events, spectra : Table
+        One row a step executed; an event; a point of an impedance spectrum.
     cell, instrument : Mapping
         As stored with the run, corrections applied to the cell; empty where nothing is known.
     meta : Mapping
@@ -65,6 +66,7 @@ class Run:
     meta: Mapping[str, Any] = field(repr=False)
     load_part: Callable[[str, int, int], npt.NDArray[Any]] | None = field(default=None, repr=False)
     load_new: Callable[[int], tuple[Table, bool]] | None = field(default=None, repr=False)
+    spectra: Table = field(default_factory=lambda: records_table(SPECTRUM_COLUMNS, ()), repr=False)
     corrections: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     overview_blocks: tuple[int, ...] = field(default=(), repr=False)
     overview_columns: tuple[str, ...] = field(default=(), repr=False)

@@ -105,7 +105,7 @@ def _check(path: Path) -> CheckReport:
         report.findings.append(Finding("unreadable", error.what))
         return report
     if run.state == "closed":
-        report.digest = run_digest(scan.digests, run.steps, events)
+        report.digest = run_digest(scan.digests, run.steps, events, run.spectra)
         if report.digest != run.meta["digest"]:
             report.findings.append(
                 Finding(

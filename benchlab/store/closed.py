@@ -58,13 +58,20 @@ def document_sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def run_digest(columns: Mapping[str, bytes], steps: Table, events: Table) -> str:
-    """Return the digest of a run from the SHA-256 of each column of its rows."""
+def run_digest(
+    columns: Mapping[str, bytes], steps: Table, events: Table, spectra: Table | None = None
+) -> str:
+    """Return the digest of a run from the SHA-256 of each column of its rows.
+
+    Spectra count where there are any: a run without has the digest that it always had.
+    """
     total = hashlib.sha256()
     for name in sorted(columns):
         if name not in UNDIGESTED:
             total.update(name.encode() + b"\0" + columns[name])
     total.update(table_digest(steps).encode() + table_digest(events).encode())
+    if spectra is not None and spectra.rows:
+        total.update(table_digest(spectra).encode())
     return total.hexdigest()
 
 
@@ -139,19 +146,23 @@ class ClosedFileWriter:
         protocol: ProtocolRecord,
         instrument: Mapping[str, Any],
         meta: Mapping[str, Any],
+        spectra: Table | None = None,
     ) -> str:
         """Write the rest, verify every row against what was appended, give the file its name.
 
         Returns
         -------
         str
-            The digest over rows, steps and events.
+            The digest over rows, steps, events and spectra.
         """
         columns = {name: column.digest() for name, column in self._hashes.items()}
-        digest = run_digest(columns, steps, events)
+        digest = run_digest(columns, steps, events, spectra)
         file = self._file
         try:
-            for group_name, table in (("steps", steps), ("events", events)):
+            tables = {"steps": steps, "events": events}
+            if spectra is not None and spectra.rows:
+                tables["spectra"] = spectra
+            for group_name, table in tables.items():
                 group = file.create_group(group_name)
                 for name, values in table.items():
                     _describe(group.create_dataset(name, data=_stored(values)), name)

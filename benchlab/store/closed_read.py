@@ -14,7 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from benchlab.errors import FileNotReadable
-from benchlab.model.columns import EVENT_COLUMNS, ROW_COLUMNS, STEP_COLUMNS
+from benchlab.model.columns import (
+    EVENT_COLUMNS,
+    ROW_COLUMNS,
+    SPECTRUM_COLUMNS,
+    STEP_COLUMNS,
+    records_table,
+)
 from benchlab.model.run import ProtocolRecord, Run
 from benchlab.model.table import LazyTable, Table
 from benchlab.store.closed import FORMAT, document_sha256
@@ -117,6 +123,7 @@ def _closed_run(path: Path, file: Any) -> Run:
         load_part=partial(_load_part, path),
         steps=LazyTable(partial(_load_group, path, "steps", STEP_COLUMNS)),
         events=LazyTable(partial(_load_group, path, "events", EVENT_COLUMNS)),
+        spectra=LazyTable(partial(_load_group, path, "spectra", SPECTRUM_COLUMNS)),
         cell=json.loads(documents["cell"]),
         protocol=ProtocolRecord(
             name=str(file.attrs["protocol_name"]),
@@ -190,6 +197,8 @@ def _load_values(group: Any, name: str) -> npt.NDArray[Any]:
 
 def _load_group(path: Path, name: str, names: tuple[str, ...]) -> Table:
     with _reading(path, f"the {name}") as file:
+        if name == "spectra" and name not in file:  # most runs have none
+            return records_table(names, ())
         return _load_table(file[name], names)
 
 

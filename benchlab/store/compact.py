@@ -15,7 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from benchlab.errors import FileError, FileExists, FileNotReadable
-from benchlab.model.columns import EVENT_COLUMNS, ROW_COLUMNS, STEP_COLUMNS, records_table
+from benchlab.model.columns import (
+    EVENT_COLUMNS,
+    ROW_COLUMNS,
+    SPECTRUM_COLUMNS,
+    STEP_COLUMNS,
+    records_table,
+)
 from benchlab.model.run import ProtocolRecord
 from benchlab.platform import hold_lock, sync_folder
 from benchlab.store.closed import ClosedFileWriter
@@ -131,6 +137,7 @@ def _write(folder: Path, path: Path) -> Closed:
     digest = writer.finish(
         steps=records_table(STEP_COLUMNS, [*content.steps, *unfinished_step(content)]),
         events=records_table(EVENT_COLUMNS, content.events),
+        spectra=records_table(SPECTRUM_COLUMNS, content.spectra),
         cell=content.head["cell"],
         protocol=ProtocolRecord(
             name=protocol["name"],

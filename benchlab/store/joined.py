@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchlab.errors import UsageError
-from benchlab.model.columns import EVENT_COLUMNS, STEP_COLUMNS, records_table
+from benchlab.model.columns import EVENT_COLUMNS, SPECTRUM_COLUMNS, STEP_COLUMNS, records_table
 from benchlab.model.run import ProtocolRecord, Run
 from benchlab.model.table import Table
 from benchlab.store.reader import open_run
@@ -105,6 +105,7 @@ def join_runs(runs: Sequence[Run], *, same_cell: bool = False) -> Run:
         load_part=load_part,
         steps=_joined_steps(parts),
         events=_joined_events(parts, gaps),
+        spectra=_joined_spectra(parts),
         cell=ordered[0].cell,
         protocol=_joined_protocol(ordered),
         instrument=_joined_instrument(ordered),
@@ -243,6 +244,20 @@ def _joined_events(parts: Sequence[_Part], gaps: Sequence[Mapping[str, Any]]) ->
         ]
         records += [dict(gap) for gap in gaps[place : place + 1]]
     return records_table(EVENT_COLUMNS, records)
+
+
+def _joined_spectra(parts: Sequence[_Part]) -> Table:
+    records = [
+        {
+            **point,
+            **{name: point[name] + part.shift[name] for name in ("test_time_second", "step_count")},
+            "cycle_count": point["cycle_count"]
+            and point["cycle_count"] + part.shift["cycle_count"],
+        }
+        for part in parts
+        for point in part.run.spectra.records()
+    ]
+    return records_table(SPECTRUM_COLUMNS, records)
 
 
 def _joined_protocol(runs: Sequence[Run]) -> ProtocolRecord:

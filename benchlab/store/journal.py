@@ -155,6 +155,10 @@ class JournalWriter:
         self._told_at(content)
         self._frame(FrameKind.EVENT, content)
 
+    def spectrum(self, content: Mapping[str, Any]) -> None:
+        """Append one point of a spectrum."""
+        self._frame(FrameKind.SPECTRUM, content)
+
     def gather(self, **content: Any) -> None:
         """Gather an event, or a gap: a stretch of time without rows; the next flush hands it on."""
         self._told_at(content)

@@ -47,7 +47,7 @@ __all__ = [
 
 READ_WHOLE = 2
 """How many of the newest segments are always read: a power cut may have taken parts of them."""
-_NOTED = (int(FrameKind.STEP), int(FrameKind.EVENT), int(FrameKind.GAP))
+_NOTED = tuple(map(int, (FrameKind.STEP, FrameKind.EVENT, FrameKind.GAP, FrameKind.SPECTRUM)))
 _INDEX = struct.Struct("<IQQ")
 _ROWS = int(FrameKind.ROWS)
 _TAKEN = int(FrameKind.INDEX)
@@ -216,7 +216,7 @@ def filled_rows(folder: Path, run_id: bytes, filled: Filled) -> Rows:
 
 
 def filled_records(folder: Path, run_id: bytes, filled: Filled) -> Iterator[Frame | None]:
-    """Yield steps, events and gaps of a full segment; None for one that is damaged."""
+    """Yield steps, events, gaps and spectra of a full segment; None for a damaged one."""
     if not filled.offsets.size:
         return
     with open(segment_path(folder, filled.segment), "rb") as file:

@@ -78,6 +78,7 @@ class JournalContent:
     last_row: tuple[float, int] | None = None
     steps: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    spectra: list[dict[str, Any]] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     clocks: list[dict[str, Any]] = field(default_factory=list)
     intents: list[dict[str, Any]] = field(default_factory=list)
@@ -119,6 +120,7 @@ def read_journal(
         FrameKind.GAP: content.events,
         FrameKind.CLOCK: content.clocks,
         FrameKind.INTENT: content.intents,
+        FrameKind.SPECTRUM: content.spectra,
     }
     for kind, number, row, payload in tail.frames():
         if row > expected or number > next_number:

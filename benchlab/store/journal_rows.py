@@ -1,4 +1,4 @@
-"""Rows, steps and events of a journal, read when they are asked for."""
+"""Rows, steps, events and spectra of a journal, read when they are asked for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchlab.model.columns import EVENT_COLUMNS, STEP_COLUMNS, records_table, row_dtype
+from benchlab.model.columns import (
+    EVENT_COLUMNS,
+    SPECTRUM_COLUMNS,
+    STEP_COLUMNS,
+    records_table,
+    row_dtype,
+)
 from benchlab.model.run import Run
 from benchlab.model.table import Table
 from benchlab.store.journal_damage import loss_event
@@ -108,7 +114,7 @@ class JournalRows:
         benchlab.errors.FileNotReadable
         """
         try:
-            steps, _, behind = self._records
+            steps, _, _, behind = self._records
             content = self._content
             rows = content.open_rows if content.steps else self._rows_from(behind)
         except FileNotFoundError:
@@ -125,15 +131,26 @@ class JournalRows:
             return self._closed().events
         return records_table(EVENT_COLUMNS, events)
 
+    def spectra(self) -> Table:
+        """Return the points of the spectra."""
+        try:
+            points = [*self._records[2], *self._content.spectra]
+        except FileNotFoundError:
+            return self._closed().spectra
+        return records_table(SPECTRUM_COLUMNS, points)
+
     def _rows_from(self, start: int) -> npt.NDArray[np.void]:
         parts = [rows for _, rows in self._stretches(start, self._content.row_count)]
         return np.concatenate(parts) if parts else np.empty(0, row_dtype())
 
     @cached_property
-    def _records(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
-        """Steps and events of the full segments, and the rows before the end of the last step."""
+    def _records(
+        self,
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]], int]:
+        """Records of the full segments by kind, and the rows before the end of the last step."""
         steps: list[dict[str, Any]] = []
         events: list[dict[str, Any]] = []
+        spectra: list[dict[str, Any]] = []
         behind = 0
         moment = (0.0, 0)
         for filled in self._filled:
@@ -145,7 +162,9 @@ class JournalRows:
                 if frame.kind == FrameKind.STEP:
                     steps.append(record)
                     behind = frame.row
+                elif frame.kind == FrameKind.SPECTRUM:
+                    spectra.append(record)
                 else:
                     events.append(record)
                     moment = (record["test_time_second"], record["unix_time_nanosecond"])
-        return steps, events, behind
+        return steps, events, spectra, behind

@@ -100,6 +100,7 @@ def _open_journal(folder: Path, *, verify: bool) -> Run:
         load_column=journal.column,
         steps=LazyTable(journal.steps),
         events=LazyTable(journal.events),
+        spectra=LazyTable(journal.spectra),
         cell=head["cell"],
         protocol=ProtocolRecord(
             name=protocol["name"],

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 import benchlab
-from benchlab.model.columns import COLUMNS, EVENT_COLUMNS, ROW_COLUMNS, STEP_COLUMNS
+from benchlab.model.columns import (
+    COLUMNS,
+    EVENT_COLUMNS,
+    ROW_COLUMNS,
+    SPECTRUM_COLUMNS,
+    STEP_COLUMNS,
+)
 from benchlab.model.flags import RowFlag
 from benchlab.store.check import check_run
 from benchlab.store.closed import FORMAT
@@ -63,7 +69,7 @@ def test_every_version_has_its_golden_file():
 def test_the_page_names_every_column_with_its_unit_and_type():
     types = {"f8": "float64", "f4": "float32", "i8": "int64", "text": "UTF-8"}
     types |= {"u4": "uint32", "u1": "uint8"}
-    for name in (*ROW_COLUMNS, *STEP_COLUMNS, *EVENT_COLUMNS):
+    for name in (*ROW_COLUMNS, *STEP_COLUMNS, *EVENT_COLUMNS, *SPECTRUM_COLUMNS):
         column = COLUMNS[name]
         start = f"| `{name}` | {types[column.dtype]} | {column.unit or '-'} | {column.meaning} |"
         assert start in PAGE, name
