@@ -15,11 +15,11 @@ from typing import Any
 
 import benchlab
 from benchlab import plugins
-from benchlab.cli.channel import parse_channel
-from benchlab.cli.foreground import RunOptions, run_foreground
 from benchlab.model.expand import expand
 from benchlab.model.protocol_text import read_protocol
 from benchlab.model.resolve import cell_of
+from benchlab.service.channel import parse_channel
+from benchlab.service.foreground import RunOptions, run_foreground
 from benchlab_drivers.wire.keithley_sheets import SHEET_2460
 
 PROTOCOL = """format: benchlab-protocol/1

@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 import benchlab
-from benchlab.cli.channel import Channel
-from benchlab.cli.foreground import RunOptions, run_foreground
 from benchlab.model.expand import expand
 from benchlab.model.protocol_text import parse_protocol
 from benchlab.model.resolve import cell_of
+from benchlab.service.channel import Channel
+from benchlab.service.foreground import RunOptions, run_foreground
 from benchlab_analysis import cycle_table
 
 LIFE = """\

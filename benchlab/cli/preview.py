@@ -12,13 +12,13 @@ from benchlab.bench.clock import VirtualClock
 from benchlab.bench.prepare import prepare
 from benchlab.bench.twin import TwinSpec
 from benchlab.bench.worker import RunWorker
-from benchlab.cli.around import around
 from benchlab.cli.ask import operator_for
-from benchlab.cli.channel import Channel
 from benchlab.cli.step_words import span
 from benchlab.model.cell import Cell
 from benchlab.model.columns import ROW_COLUMNS
 from benchlab.model.program import Program
+from benchlab.service.around import around
+from benchlab.service.channel import Channel
 
 __all__ = ["Preview", "preview"]
 

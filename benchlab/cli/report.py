@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.status import Status
 
 from benchlab.bench.outcome import Progress
-from benchlab.cli.foreground import RunResult, not_proven_off
 from benchlab.errors import BenchError, RunStopped, RunTripped
 from benchlab.model.program import Program
+from benchlab.service.foreground import RunResult, not_proven_off
 
 __all__ = ["Reporter"]
 

@@ -25,4 +25,4 @@ class RowFlag(IntFlag):
     SUSPECT = 64
     """Not believed: another reading was asked for at once; not counted."""
     LAST_SEEN = 128
-    """The last reading before a run was cut off, added from its last state when it was recovered."""
+    """Added by recovery: the last reading before the run was cut off, from its last state."""

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from benchlab import plugins
-from benchlab.cli.channel import Channel
 from benchlab.cli.main import main
 from benchlab.cli.preview import preview
 from benchlab.model.expand import expand
 from benchlab.model.protocol_text import parse_protocol
 from benchlab.model.resolve import cell_of
+from benchlab.service.channel import Channel
 from benchlab_analysis.preview import preview_figure
 
 from .conftest import HEAD

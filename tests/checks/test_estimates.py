@@ -4,13 +4,13 @@ import os
 
 import pytest
 
-from benchlab.cli.channel import Channel
-from benchlab.cli.foreground import RunOptions, run_foreground
 from benchlab.cli.preview import preview
 from benchlab.model.estimate import JOURNAL_STATE_BYTES, estimate
 from benchlab.model.expand import expand
 from benchlab.model.protocol_text import parse_protocol
 from benchlab.model.resolve import cell_of
+from benchlab.service.channel import Channel
+from benchlab.service.foreground import RunOptions, run_foreground
 
 from .conftest import HEAD
 

@@ -170,7 +170,7 @@ def guardians(parent):
                 status = (folder / "status").read_text()
             except OSError:
                 continue
-            if b"benchlab.cli.guardian" in words and f"PPid:\t{parent}\n" in status:
+            if b"benchlab.service.guardian" in words and f"PPid:\t{parent}\n" in status:
                 found.append(int(folder.name))
     return found
 

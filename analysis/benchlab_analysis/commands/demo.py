@@ -33,14 +33,14 @@ def run(args: argparse.Namespace) -> int:
     import json
     import sys
 
-    from benchlab.cli.channel import Channel
-    from benchlab.cli.foreground import RunOptions, run_foreground
     from benchlab.cli.report import Reporter
     from benchlab.errors import FileExists, StorageError
     from benchlab.model.expand import expand
     from benchlab.model.protocol_text import read_protocol
     from benchlab.model.resolve import cell_of
     from benchlab.samples import sample
+    from benchlab.service.channel import Channel
+    from benchlab.service.foreground import RunOptions, run_foreground
 
     folder: Path = args.out
     try:

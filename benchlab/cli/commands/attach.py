@@ -24,13 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record the test to its end and return the exit code of how it ended."""
-    from benchlab.cli.channel import parse_channel
-    from benchlab.cli.foreground_executor import attach_executor
     from benchlab.cli.report import Reporter
     from benchlab.model.cell import read_cell
     from benchlab.model.expand import expand
     from benchlab.model.protocol_text import read_protocol
     from benchlab.model.resolve import cell_of
+    from benchlab.service.channel import parse_channel
+    from benchlab.service.foreground_executor import attach_executor
 
     protocol = read_protocol(arguments.protocol)
     cell = cell_of(protocol, read_cell(arguments.cell) if arguments.cell else None)

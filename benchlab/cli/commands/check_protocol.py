@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from benchlab.cli.words import seed
 
 if TYPE_CHECKING:
-    from benchlab.cli.channel import Channel
     from benchlab.model.cell import Cell
     from benchlab.model.checks import Remark
     from benchlab.model.estimate import ProgramEstimate
     from benchlab.model.program import Program
     from benchlab.model.protocol import Protocol
+    from benchlab.service.channel import Channel
 
 HELP = "check a protocol before its start, estimate it, draw a preview"
 
@@ -55,11 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Check and print; return 0 or the exit code of the first error."""
     import sys
 
-    from benchlab.cli.checking import remarks_on
     from benchlab.errors import CellError, ProtocolError, UsageError
     from benchlab.model.estimate import estimate
     from benchlab.model.expand import expand
     from benchlab.model.protocol_text import read_protocol
+    from benchlab.service.checking import remarks_on
 
     if arguments.hours is not None and not arguments.hours > 0.0:
         raise UsageError(f"found --hours {arguments.hours:g}.", remedy="Give a number above zero.")
@@ -99,7 +99,7 @@ def _named(text: str | None) -> Channel | None:
 
 def _channel(text: str) -> Channel:
     """Return a channel of a driver's bare name, or of what `benchlab run` takes."""
-    from benchlab.cli.channel import Channel, parse_channel
+    from benchlab.service.channel import Channel, parse_channel
 
     return parse_channel(text) if "@" in text or ":" in text else Channel(text, "")
 
@@ -315,8 +315,8 @@ def _first_able(program: Program, sensors: list[Channel], chamber: Channel | Non
     from benchlab import plugins
     from benchlab.bench.checks import check_channel, refuse_unsupported
     from benchlab.bench.roles import Capabilities
-    from benchlab.cli.channel import Channel, capabilities_beside
     from benchlab.model.checks import Severity
+    from benchlab.service.channel import Channel, capabilities_beside
 
     seen = {n for s in sensors for n in getattr(capabilities_beside(s), "channels", ())}
     climate = None if chamber is None else capabilities_beside(chamber)

@@ -78,16 +78,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the protocol out and return the exit code of how it ended."""
-    from benchlab.cli.ask import parse_answers
-    from benchlab.cli.channel import parse_channel
-    from benchlab.cli.earlier import read_earlier
-    from benchlab.cli.foreground import RunOptions, run_foreground
+    from benchlab.cli.ask import operator_for, parse_answers
     from benchlab.cli.report import Reporter
     from benchlab.errors import UsageError
     from benchlab.model.cell import read_cell
     from benchlab.model.expand import expand
     from benchlab.model.protocol_text import read_protocol
     from benchlab.model.resolve import cell_of
+    from benchlab.service.channel import parse_channel
+    from benchlab.service.earlier import read_earlier
+    from benchlab.service.foreground import RunOptions, run_foreground
     from benchlab.store.space import reserve_bytes
 
     channel = parse_channel(arguments.channel)
@@ -105,6 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     cell = cell_of(protocol, read_cell(arguments.cell) if arguments.cell else None)
     program = expand(protocol, cell)
     earlier = read_earlier(arguments.earlier, program, cell) if arguments.earlier else None
+    answers = parse_answers(arguments.answer, simulated_in_no_time=arguments.fast)
     with Reporter(program, quiet=arguments.json) as reporter:
         result = run_foreground(
             program,
@@ -122,7 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
                 reserve_bytes=reserve_bytes(arguments.reserve_mb),
                 sensors=tuple(parse_channel(text) for text in arguments.sensor),
                 chamber=parse_channel(arguments.chamber) if arguments.chamber else None,
-                answers=parse_answers(arguments.answer, simulated_in_no_time=arguments.fast),
+                asked=operator_for(program, answers, cell.id, reporter.note),
                 earlier=earlier,
             ),
             note=reporter.note,

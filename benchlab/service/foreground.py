@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -13,23 +13,23 @@ from typing import Any
 from benchlab import __version__
 from benchlab.bench.clock import Clock, RealClock, VirtualClock
 from benchlab.bench.executor import ExecutorCapabilities
+from benchlab.bench.operator_wait import Operator
 from benchlab.bench.outcome import Outcome, Progress
 from benchlab.bench.prepare import prepare
 from benchlab.bench.roles import Capabilities, Identity, OffProof, Source
 from benchlab.bench.truth import TruthLog
 from benchlab.bench.twin import Twin, TwinSpec
 from benchlab.bench.worker import RunWorker
-from benchlab.cli.around import around
-from benchlab.cli.ask import operator_for
-from benchlab.cli.channel import Channel
-from benchlab.cli.checking import remarks_on
-from benchlab.cli.earlier import Earlier
-from benchlab.cli.guardian import Guardian, guarded
-from benchlab.cli.recording import Recording
-from benchlab.cli.stopper import Stopper
 from benchlab.errors import BenchError, FileError, FileExists, OutputNotProvenOff, StorageError
 from benchlab.model.cell import Cell
 from benchlab.model.program import Program
+from benchlab.service.around import around
+from benchlab.service.channel import Channel
+from benchlab.service.checking import remarks_on
+from benchlab.service.earlier import Earlier
+from benchlab.service.guardian import Guardian, guarded
+from benchlab.service.recording import Recording
+from benchlab.service.stopper import Stopper
 from benchlab.store.copy import copy_verified
 from benchlab.store.journal import run_folder
 from benchlab.store.journal_read import read_journal
@@ -49,7 +49,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How to run: on which channel, into which file, on which clock."""
+    """How to run: on which channel, into which file, on which clock; who is asked."""
 
     channel: Channel
     out: Path
@@ -63,7 +63,7 @@ class RunOptions:
     reserve_bytes: int = 0
     sensors: tuple[Channel, ...] = ()
     chamber: Channel | None = None
-    answers: Mapping[str, str] | None = None
+    asked: Operator | None = None
     earlier: Earlier | None = None
 
 
@@ -94,14 +94,13 @@ def run_foreground(
         Where the run could not start; the output is off and no file was made.
     """
     if options.channel.executes:
-        from benchlab.cli.foreground_executor import run_executor
+        from benchlab.service.foreground_executor import run_executor
 
         return run_executor(program, cell, options, note=note, watch=watch)
     folder = run_folder(options.out)
     check_paths(options, folder)
     for remark in remarks_on(program, cell, options.channel, options.sensors, options.chamber):
         note(str(remark))
-    operator = operator_for(program, options.answers, cell.id, note)
     clock = VirtualClock() if options.fast else RealClock()
     guard = guarded(options.channel, folder / "guardian.log")
     with Stopper() as stopper, guard as guardian:
@@ -127,7 +126,7 @@ def run_foreground(
                     watch=_looking_after(guardian, recording, watch, note),
                     edges=truth,
                     surroundings=surroundings,
-                    operator=operator,
+                    operator=options.asked,
                     cell_id=cell.id,
                     resume=None if options.earlier is None else options.earlier.state,
                 )

@@ -13,15 +13,15 @@ from benchlab.bench.clock import RealClock, VirtualClock
 from benchlab.bench.executor_worker import EarlierHost, ExecutorWorker, prepare_executor
 from benchlab.bench.outcome import Progress
 from benchlab.bench.twin import TwinSpec
-from benchlab.cli.around import around
-from benchlab.cli.channel import Channel
-from benchlab.cli.foreground import RunOptions, RunResult, check_paths, closing, end_of, head_of
-from benchlab.cli.line_lock import LineLock
-from benchlab.cli.recording import Recording
-from benchlab.cli.stopper import Stopper
 from benchlab.errors import UsageError
 from benchlab.model.cell import Cell
 from benchlab.model.program import Program
+from benchlab.service.around import around
+from benchlab.service.channel import Channel
+from benchlab.service.foreground import RunOptions, RunResult, check_paths, closing, end_of, head_of
+from benchlab.service.line_lock import LineLock
+from benchlab.service.recording import Recording
+from benchlab.service.stopper import Stopper
 from benchlab.store.copy import copy_verified
 from benchlab.store.journal import JournalWriter, run_folder
 from benchlab.store.journal_read import read_journal

@@ -9,9 +9,9 @@ from benchlab.bench.clock import Clock
 from benchlab.bench.sensing import Surroundings
 from benchlab.bench.surroundings import Chamber, Sensor
 from benchlab.bench.twin import Twin
-from benchlab.cli.channel import Channel
 from benchlab.errors import UsageError
 from benchlab.model.limits import RunLimits
+from benchlab.service.channel import Channel
 
 __all__ = ["around"]
 

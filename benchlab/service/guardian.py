@@ -16,9 +16,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchlab.bench.clock import RealClock
-from benchlab.cli.channel import Channel
-from benchlab.cli.line_lock import LineLock
 from benchlab.errors import BenchError, IdentityError, OutputNotProvenOff
+from benchlab.service.channel import Channel
+from benchlab.service.line_lock import LineLock
 
 __all__ = ["Guardian", "guarded", "main"]
 

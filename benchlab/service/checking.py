@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchlab.bench.checks import check_channel, refuse_unsupported
-from benchlab.cli.channel import Channel, capabilities_beside
 from benchlab.model.cell import Cell
 from benchlab.model.checks import Remark, check_program, in_order, refuse
 from benchlab.model.program import Program
+from benchlab.service.channel import Channel, capabilities_beside
 
 __all__ = ["remarks_on"]
 
