@@ -16,6 +16,7 @@ __all__ = [
     "OffProof",
     "RangeAccuracy",
     "Reading",
+    "SampleBuffer",
     "Setpoint",
     "Source",
 ]
@@ -116,6 +117,22 @@ class RangeAccuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleBuffer:
+    """A buffer that the instrument itself fills by its own clock while the host drains it.
+
+    Attributes
+    ----------
+    fastest_period_second : float
+        Between two samples of voltage and current.
+    lasts_second : float
+        How long it takes samples at that period before it goes round.
+    """
+
+    fastest_period_second: float
+    lasts_second: float
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What is true of an instrument; a protocol beyond it is refused before anything moves.
 
@@ -137,10 +154,6 @@ class Capabilities:
         current``, ``discharge current``), and how; the others only software enforces.
     off_leak_ampere : float or None
         Largest current that what `off_leaves` names draws from the cell; None: nobody stated it.
-    buffer_rows : int
-        Readings that it takes by its own clock and keeps for the driver; 0: the driver uses none.
-    buffer_period_second : float or None
-        Their fastest period; None where there is no such buffer.
     """
 
     voltage_volt: tuple[float, float]
@@ -157,13 +170,12 @@ class Capabilities:
     host_dies: str
     voltage_margin_volt: float
     off_leak_ampere: float | None = None
-    buffer_rows: int = 0
-    buffer_period_second: float | None = None
     holds_discharging: bool = True
     envelope: tuple[tuple[float, float], ...] = ()
     arms: tuple[tuple[str, str], ...] = ()
     current_ranges: tuple[RangeAccuracy, ...] = ()
     voltage_ranges: tuple[RangeAccuracy, ...] = ()
+    buffer: SampleBuffer | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,9 @@ from benchlab.errors import (
     Unsupported,
 )
 from benchlab_drivers.wire.transport import DirectTransport, Transport, open_transport
+from benchlab_drivers.wire.who import Known, Question
 
-__all__ = ["CAPABILITIES", "EspecP300", "connect", "simulate_beside"]
+__all__ = ["CAPABILITIES", "WHO", "EspecP300", "connect", "simulate_beside"]
 
 SETTLE_SECOND = 0.3
 TRIES = 3
@@ -55,6 +56,15 @@ CAPABILITIES = ChamberCapabilities(
     safe_state="standby: heaters, refrigerator and fan stopped, the controller still answers",
     host_dies="the chamber holds its last set point, inside its own high and low limits",
 )
+
+
+def _recognise(answers: tuple[bytes, ...]) -> Known | None:
+    kind, rom = (answer.decode("ascii", "replace").strip() for answer in answers)
+    found = TYPE.fullmatch(kind)
+    return None if found is None else Known("ESPEC", found[1], "", rom)
+
+
+WHO = Question((b"TYPE?\r\n", b"ROM?\r\n"), _recognise)
 
 
 class EspecP300:

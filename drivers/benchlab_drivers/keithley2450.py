@@ -8,10 +8,12 @@ from benchlab.bench.twin import Twin, TwinSpec
 from benchlab_drivers._keithley_smu import READ, KeithleySmu, capabilities_of
 from benchlab_drivers.wire.keithley_sheets import SHEET_2450
 from benchlab_drivers.wire.transport import DirectTransport, Transport, open_transport
+from benchlab_drivers.wire.who import scpi
 
-__all__ = ["CAPABILITIES", "READ", "connect", "driver_on", "simulate"]
+__all__ = ["CAPABILITIES", "READ", "WHO", "connect", "driver_on", "simulate"]
 
 CAPABILITIES = capabilities_of(SHEET_2450)
+WHO = scpi("KEITHLEY", SHEET_2450.model)
 
 
 def driver_on(line: Transport, clock: Clock, resource: str) -> Source:

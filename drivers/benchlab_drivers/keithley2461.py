@@ -12,10 +12,12 @@ from benchlab.bench.twin import Twin, TwinSpec
 from benchlab_drivers._keithley_smu import KeithleySmu, capabilities_of
 from benchlab_drivers.wire.keithley_sheets import SHEET_2461
 from benchlab_drivers.wire.transport import DirectTransport, Transport, open_transport
+from benchlab_drivers.wire.who import scpi
 
-__all__ = ["CAPABILITIES", "connect", "driver_on", "simulate"]
+__all__ = ["CAPABILITIES", "WHO", "connect", "driver_on", "simulate"]
 
 CAPABILITIES = capabilities_of(SHEET_2461)
+WHO = scpi("KEITHLEY", SHEET_2461.model)
 
 
 def driver_on(line: Transport, clock: Clock, resource: str) -> Source:

@@ -18,8 +18,9 @@ from benchlab.bench.twin import Surrounded
 from benchlab.errors import GarbledAnswer, IdentityError, InstrumentRefused, UsageError
 from benchlab_drivers.wire.scpi_line import ScpiLine
 from benchlab_drivers.wire.transport import DirectTransport, Transport, open_transport
+from benchlab_drivers.wire.who import scpi
 
-__all__ = ["CAPABILITIES", "KeithleyDaq6510", "connect", "simulate_beside"]
+__all__ = ["CAPABILITIES", "WHO", "KeithleyDaq6510", "connect", "simulate_beside"]
 
 OVERFLOW = 9.0e37
 NPLC = 1.0
@@ -29,6 +30,7 @@ COLUMNS = (
     "temperature_t2_celsius",
 )
 
+WHO = scpi("KEITHLEY", "DAQ6510")
 CAPABILITIES = SensorCapabilities(
     channels=COLUMNS,
     accuracy="1.0 K (type K, card's junction)",

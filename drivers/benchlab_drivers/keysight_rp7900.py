@@ -33,11 +33,13 @@ from benchlab.bench.twin import Twin, TwinSpec
 from benchlab_drivers._rp7900 import KeysightRp7900, capabilities_of
 from benchlab_drivers.wire.rp7900_models import DEFAULT_MODEL, MODELS
 from benchlab_drivers.wire.transport import DirectTransport, Transport, open_transport
+from benchlab_drivers.wire.who import scpi
 
-__all__ = ["CAPABILITIES", "connect", "driver_on", "simulate"]
+__all__ = ["CAPABILITIES", "WHO", "connect", "driver_on", "simulate"]
 
 CAPABILITIES = capabilities_of(MODELS[DEFAULT_MODEL])
 """Of the default model; a driver has those of the model that answers, once it is open."""
+WHO = scpi("KEYSIGHT", *MODELS)
 
 
 def driver_on(line: Transport, clock: Clock, resource: str) -> Source:

@@ -54,6 +54,7 @@ from benchlab_drivers.neware.ratings import (
 )
 from benchlab_drivers.neware.requests import Place, Requests, end_of, ends_within
 from benchlab_drivers.neware.step_file import write_step_file
+from benchlab_drivers.neware.who import WHO
 from benchlab_drivers.wire.transport import DirectTransport, Transport
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from benchlab.bench.twin import Twin, TwinSpec
     from benchlab.model.program import Program
 
-__all__ = ["CAPABILITIES", "connect", "driver_on", "simulate"]
+__all__ = ["CAPABILITIES", "WHO", "connect", "driver_on", "simulate"]
 
 STOP_BOUND_SECOND = 10.0
 START_BOUND_SECOND = 10.0

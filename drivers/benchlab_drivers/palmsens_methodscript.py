@@ -48,13 +48,14 @@ from benchlab_drivers.wire.methodscript_line import (
 )
 from benchlab_drivers.wire.methodscript_models import EMSTAT4_HR, MODELS, Model
 from benchlab_drivers.wire.methodscript_script import CELL_OFF, LOOK
+from benchlab_drivers.wire.methodscript_who import WHO
 
 if TYPE_CHECKING:
     from benchlab.bench.clock import Clock
     from benchlab.bench.twin import Twin, TwinSpec
     from benchlab.model.program import Program
 
-__all__ = ["CAPABILITIES", "PalmSensMethodScript", "capabilities_of", "connect", "simulate"]
+__all__ = ["CAPABILITIES", "WHO", "PalmSensMethodScript", "capabilities_of", "connect", "simulate"]
 
 CHANNEL = "1"
 LISTEN_SECOND = 0.3

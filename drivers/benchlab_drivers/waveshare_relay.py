@@ -14,8 +14,9 @@ from benchlab.bench.surroundings import Contact, Relay, RelayCapabilities, Relay
 from benchlab.errors import BenchError, IdentityError, InstrumentRefused, Unsupported
 from benchlab_drivers.wire.modbus import READ_COILS, READ_INPUTS, ModbusLine, open_modbus
 from benchlab_drivers.wire.transport import DirectTransport, Transport
+from benchlab_drivers.wire.who import Known, Question
 
-__all__ = ["CAPABILITIES", "WaveshareRelay", "connect", "simulate_beside"]
+__all__ = ["CAPABILITIES", "WHO", "WaveshareRelay", "connect", "simulate_beside"]
 
 RELAYS = INPUTS = 8
 CONTROL_MODES, VERSION, FLASH_ON = 0x1000, 0x8000, 0x0200
@@ -32,6 +33,21 @@ CAPABILITIES = RelayCapabilities(
     safe_state="every relay open, as far as the board drives them; a welded contact does not show",
     host_dies="relays stay as they are; one closed for a limited time opens at its end",
 )
+
+ASK_VERSION = b"\0\1\0\0\0\6\1\3\x80\0\0\1"
+"""Transaction 1, six bytes follow: unit 1, function 3, register 0x8000, one of them."""
+VERSION_ANSWER = b"\0\1\0\0\0\5\1\3\2"
+
+
+def _recognise(answers: tuple[bytes, ...]) -> Known | None:
+    head, version = answers[0][:-2], int.from_bytes(answers[0][-2:], "big")
+    if head != VERSION_ANSWER or not 100 <= version < 1000:
+        return None
+    firmware = f"{version // 100}.{version % 100:02d}"
+    return Known("Waveshare", "Modbus POE ETH Relay (B)", "", firmware)
+
+
+WHO = Question((ASK_VERSION,), _recognise, serial="")
 
 
 class WaveshareRelay:
