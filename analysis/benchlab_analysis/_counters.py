@@ -11,6 +11,7 @@ __all__ = [
     "Cumulative",
     "counter_quantum",
     "integrated",
+    "interval_in_doubt",
     "reset_safe",
     "reset_scope",
     "rest_threshold",
@@ -153,7 +154,11 @@ def time_in_doubt(time: Floats) -> str:
     """
     if time.size < 2:
         return ""
-    usual, span = float(np.median(np.diff(time))), float(time[-1] - time[0])
+    return interval_in_doubt(float(np.median(np.diff(time))), float(time[-1] - time[0]))
+
+
+def interval_in_doubt(usual: float, span: float) -> str:
+    """Return why the unit of a test time looks wrong, from its usual interval and its span in s."""
     if usual <= LONGEST_INTERVAL_SECOND and span <= LONGEST_TEST_SECOND:
         return ""
     return (

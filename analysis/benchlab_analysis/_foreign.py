@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from benchlab.model.run import Run
 from benchlab_analysis._halves import Halves, halves, merge_small, number_cycles
-from benchlab_analysis._rows import Rows, cycle_index, read_rows
+from benchlab_analysis._row_remarks import QUANTITIES
+from benchlab_analysis._rows import RowReader, Rows
 from benchlab_analysis._sums import CycleSums, Provenance
 
 __all__ = ["sums_from_rows"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
+Columns = dict[str, npt.NDArray[Any]]
 
 COMPLETE_SHARE = 0.05
 """A half cycle with less than this share of the median one is not a whole one."""
@@ -29,37 +31,73 @@ BALANCE = 0.5
 
 
 class _Blocks(NamedTuple):
+    """Cycles as ranges of stretches, arrays of shape (n,); `of` is the block of each stretch."""
+
     cycle: npt.NDArray[np.uint32]
     first: Ints
     last: Ints
-    of_row: Ints
+    of: Ints
 
 
-def sums_from_rows(run: Run, provenance: Provenance) -> CycleSums:
-    """Return the sums a cycle of a run without step index; `provenance` is filled in.
+def sums_from_rows(run: Run, provenance: Provenance, reader: RowReader | None = None) -> CycleSums:
+    """Return the sums a cycle from the rows of a run; `provenance` is filled in.
 
     A rise of a counter between the last row of a cycle and the first row of the next belongs to
     the next, unless the current shows that it was the tail of the half cycle before.
+
+    Parameters
+    ----------
+    reader : RowReader, optional
+        One that read earlier rows of the same run.
 
     Raises
     ------
     KeyError
         Where time, voltage or current is missing.
     """
-    rows = read_rows(run, provenance)
-    cycle = cycle_index(run)
-    if cycle is None:
-        cycle = _cycles_from_current(rows, run.cell, provenance)
-    blocks = _blocks(cycle, provenance)
-    found = halves(rows.current, rows.threshold, rows.charge, rows.discharge, blocks.of_row)
-    return _sum(rows, blocks, found, provenance)
+    rows = (reader or RowReader()).read(run, provenance)
+    made = rows.stretches
+    before = _before_first(rows, provenance)
+    totals = [made[f"enter_{name}"] + made[f"inner_{name}"] for name in QUANTITIES]
+    for values, extra in zip(totals, before, strict=True):
+        values[:1] += extra
+    charge, discharge = np.cumsum(totals[0]), np.cumsum(totals[1])
+    label = made["cycle"]
+    if not rows.indexed:
+        label = _cycles_from_current(rows, charge, discharge, run.cell, provenance)
+    blocks = _blocks(label, provenance)
+    found = halves(made["sign"], charge, discharge, blocks.of)
+    return _sum(rows, blocks, found, totals, provenance)
+
+
+def _before_first(rows: Rows, provenance: Provenance) -> list[float]:
+    """Return what the counters show in the first row, if it can have flowed since the start."""
+    first, extras = rows.extras.first, rows.extras
+    before = [0.0] * 4
+    if not rows.counted or not first:
+        return before
+    interval = min(first["test_time_second"], 2.0 * extras.usual_interval())
+    seen = np.nan_to_num(np.concatenate(extras.magnitudes))
+    possible = 1.1 * float(seen.max(initial=0.0)) * max(interval, 0.0) / 3600.0
+    for number, direction in enumerate(("charging", "discharging")):
+        value = first[QUANTITIES[number]]
+        if 0.0 < value <= possible:
+            before[number] = value
+            before[number + 2] = first.get(QUANTITIES[number + 2], 0.0)
+        elif value > possible:
+            provenance.corrections.append(
+                f"the {direction} counter stands at {value:.6g} Ah in the first row, more than can "
+                "have flowed by then: it is charge from before the file and is not counted"
+            )
+    return before
 
 
 def _cycles_from_current(
-    rows: Rows, cell: Mapping[str, object], provenance: Provenance
-) -> npt.NDArray[np.uint32]:
-    found = halves(rows.current, rows.threshold, rows.charge, rows.discharge)
-    large, pulses = merge_small(found, rows.charge, rows.discharge)
+    rows: Rows, charge: Floats, discharge: Floats, cell: Mapping[str, object],
+    provenance: Provenance,
+) -> Ints:  # fmt: skip
+    found = halves(rows.stretches["sign"], charge, discharge)
+    large, pulses = merge_small(found, charge, discharge)
     stated = cell.get("first_half_cycle")
     opening = int(large.sign[0]) if len(large) else 1
     if len(large) > 1 and large.charge[0] < BALANCE * np.median(large.charge):
@@ -71,42 +109,39 @@ def _cycles_from_current(
         f"below {rows.threshold:.3g} A; {pulses} pulses were merged into them), and a cycle begins "
         f"with each {'charge' if opening > 0 else 'discharge'}"
     )
-    return number_cycles(large, opening, len(rows.time))
+    return number_cycles(large, opening, charge.size).astype(np.intp)
 
 
-def _blocks(cycle: npt.NDArray[np.generic], provenance: Provenance) -> _Blocks:
-    label = cycle.astype(np.uint32)
+def _blocks(label: Ints, provenance: Provenance) -> _Blocks:
     starts = np.flatnonzero(np.concatenate(([label.size > 0], label[1:] != label[:-1])))
     ends = np.append(starts[1:], label.size)[: starts.size] - 1
-    if starts.size and bool((np.diff(label[starts].astype(np.int64)) < 0).any()):
+    if starts.size and bool((np.diff(label[starts]) < 0).any()):
         provenance.notes.append(
             "the cycle index falls: a restart or two tests in one file; stretches are kept apart "
             "in the order of the rows"
         )
-    lengths = ends - starts + 1 if starts.size else starts
-    of_row = np.repeat(np.arange(starts.size), lengths)
-    return _Blocks(label[starts], starts, ends, of_row)
+    of = np.repeat(np.arange(starts.size), ends - starts + 1)
+    return _Blocks(label[starts].astype(np.uint32), starts, ends, of)
 
 
-def _sum(rows: Rows, blocks: _Blocks, found: Halves, provenance: Provenance) -> CycleSums:
-    count = blocks.cycle.size
-    totals = [
-        _per_block(values, blocks, first)
-        for values, first in zip(
-            (rows.charge, rows.discharge, rows.charge_energy, rows.discharge_energy),
-            rows.before_first,
-            strict=True,
-        )
-    ]
+def _sum(
+    rows: Rows, blocks: _Blocks, found: Halves, parts: list[Floats], provenance: Provenance
+) -> CycleSums:
+    made, count = rows.stretches, blocks.cycle.size
+
+    def of_block(values: npt.NDArray[Any]) -> Floats:
+        return np.bincount(blocks.of, weights=values, minlength=count).astype(np.float64)
+
+    totals = [of_block(values) for values in parts]
     _give_tails_back(rows, blocks, totals, provenance)
     charge, discharge, charge_energy, discharge_energy = totals
     main = {sign: _main_half(found, blocks, sign, count) for sign in (1, -1)}
-    _check(rows, found, main, blocks, provenance)
+    _check(made, found, main, blocks, provenance)
     has = {sign: half >= 0 for sign, half in main.items()}
 
-    def voltage(sign: int, rows_of: Ints) -> Floats:
+    def at(sign: int, name: str, stretches: Ints) -> Floats:
         out = np.full(count, np.nan)
-        out[has[sign]] = rows.voltage[rows_of[main[sign][has[sign]]]]
+        out[has[sign]] = made[name][stretches[main[sign][has[sign]]]]
         return out
 
     both = has[1] & has[-1]
@@ -117,21 +152,22 @@ def _sum(rows: Rows, blocks: _Blocks, found: Halves, provenance: Provenance) -> 
         usual = np.median(values[both]) if both.any() else 0.0
         complete &= values >= COMPLETE_SHARE * usual
     complete &= np.minimum(charge, discharge) >= BALANCE * np.maximum(charge, discharge)
-    if count and abs(rows.current[-1]) > rows.threshold:
+    if count and made["sign"][-1] != 0:
         complete[-1] = False
         provenance.notes.append("the file ends under current: its last cycle is not complete")
-    bound = rows.bound if rows.bound is not None else np.zeros(len(rows.time))
-    resolution = _per_block(bound, blocks, 0.0) + 2.0 * rows.quantum
-    if both.any() and rows.quantum > COARSE * np.median(discharge[both]):
+    quantum = rows.extras.quantum() if rows.counted else 0.0
+    if both.any() and quantum > COARSE * np.median(discharge[both]):
         provenance.notes.append(
-            f"the counters move in steps of {rows.quantum:.3g} Ah, "
-            f"{rows.quantum / np.median(discharge[both]):.2%} of a discharge: no efficiency is "
+            f"the counters move in steps of {quantum:.3g} Ah, "
+            f"{quantum / np.median(discharge[both]):.2%} of a discharge: no efficiency is "
             "known any finer"
         )
-    currents = {sign: _mean_current(rows, found, main[sign]) for sign in (1, -1)}
-    windows = _windows(rows, found, main, totals, first_discharge)
+    bound = np.zeros(count) if rows.counted else of_block(made["bound"])
+    windows = _windows(found, main, parts, totals, first_discharge)
     unknown = np.full(count, np.nan)
-    previous_end = np.maximum(blocks.first - 1, 0)
+    sign = made["sign"]
+    warm = of_block(made["temperature_seconds"])
+    relaxed = {way: _relaxation(made, found, main[way]) for way in (1, -1)}
     sums = CycleSums(
         cycle=blocks.cycle,
         both=both,
@@ -141,19 +177,30 @@ def _sum(rows: Rows, blocks: _Blocks, found: Halves, provenance: Provenance) -> 
         discharge=discharge,
         charge_energy=charge_energy,
         discharge_energy=discharge_energy,
+        charge_cv=of_block(np.where(sign > 0, made["cv"], 0.0)),
+        discharge_cv=of_block(np.where(sign < 0, made["cv"], 0.0)),
         charge_error=unknown,
         discharge_error=unknown,
         charge_rate=unknown,
         discharge_rate=unknown,
-        charge_current=currents[1],
-        discharge_current=currents[-1],
-        resolution=resolution,
-        duration=rows.time[blocks.last] - rows.time[previous_end],
+        charge_current=_mean_current(made, found, main[1]),
+        discharge_current=_mean_current(made, found, main[-1]),
+        resolution=bound + 2.0 * quantum,
+        duration=of_block(made["seconds"]),
+        charge_duration=of_block(np.where(sign > 0, made["driven_seconds"], 0.0)),
+        discharge_duration=of_block(np.where(sign < 0, made["driven_seconds"], 0.0)),
         discharge_first=first_discharge,
-        charge_start=voltage(1, found.first),
-        charge_end=voltage(1, found.last),
-        discharge_start=voltage(-1, found.first),
-        discharge_end=voltage(-1, found.last),
+        charge_start=at(1, "voltage_first", found.first),
+        charge_end=at(1, "voltage_last", found.last),
+        discharge_start=at(-1, "voltage_first", found.first),
+        discharge_end=at(-1, "voltage_last", found.last),
+        charge_relaxation=relaxed[1],
+        discharge_relaxation=relaxed[-1],
+        temperature_mean=np.divide(
+            of_block(made["degree_seconds"]), warm, out=unknown.copy(), where=warm > 0.0
+        ),
+        temperature_min=_extreme(np.fmin, made["temperature_min"], blocks),
+        temperature_max=_extreme(np.fmax, made["temperature_max"], blocks),
         window_charge=windows[0],
         window_discharge=windows[1],
         window_charge_energy=windows[2],
@@ -169,11 +216,21 @@ def _sum(rows: Rows, blocks: _Blocks, found: Halves, provenance: Provenance) -> 
     return sums.only(~before)
 
 
-def _per_block(values: Floats, blocks: _Blocks, first: float) -> Floats:
-    if not blocks.cycle.size:
+def _extreme(function: np.ufunc, values: Floats, blocks: _Blocks) -> Floats:
+    if not blocks.first.size:
         return np.empty(0)
-    out = np.diff(np.concatenate(([values[0]], values[blocks.last])))
-    out[0] += first
+    return np.asarray(function.reduceat(values, blocks.first), dtype=np.float64)
+
+
+def _relaxation(made: Columns, found: Halves, main: Ints) -> Floats:
+    """Return by how much the voltage went in the rest after each half cycle; NaN: no rest."""
+    out = np.full(main.size, np.nan)
+    known = np.flatnonzero(main >= 0)
+    last = found.last[main[known]]
+    driven = np.append(np.flatnonzero(made["sign"]), made["sign"].size)
+    end = driven[np.searchsorted(driven, last, side="right")] - 1
+    volts = made["voltage_last"][end] - made["voltage_last"][last] if last.size else np.empty(0)
+    out[known] = np.where(end > last, volts, np.nan)
     return out
 
 
@@ -181,19 +238,19 @@ def _give_tails_back(
     rows: Rows, blocks: _Blocks, totals: list[Floats], provenance: Provenance
 ) -> None:
     """Credit the rise at a change of the index to the cycle before, where it is its tail."""
-    after = blocks.first[1:]
+    made, after = rows.stretches, blocks.first[1:]
+    before, now = made["current_before"][after], made["current_first"][after]
     moved, count = 0.0, 0
     for sign, charge, energy in ((1.0, 0, 2), (-1.0, 1, 3)):
-        values = (rows.charge, rows.discharge, rows.charge_energy, rows.discharge_energy)
-        rise = values[charge][after] - values[charge][after - 1]
+        rise = made[f"enter_{QUANTITIES[charge]}"][after]
         tail = (
             (rise > 0.0)
-            & ~np.isin(after, rows.resets)
-            & (sign * rows.current[after - 1] > rows.threshold)
-            & (sign * rows.current[after] <= rows.threshold)
+            & ~made["enter_reset"][after].astype(np.bool_)
+            & (sign * before > rows.threshold)
+            & ~(sign * now > rows.threshold)
         )
         for number in (charge, energy):
-            shift = np.where(tail, values[number][after] - values[number][after - 1], 0.0)
+            shift = np.where(tail, made[f"enter_{QUANTITIES[number]}"][after], 0.0)
             totals[number][:-1] += shift
             totals[number][1:] -= shift
         moved += float(rise[tail].sum())
@@ -210,32 +267,31 @@ def _main_half(found: Halves, blocks: _Blocks, sign: int, count: int) -> Ints:
     out = np.full(count, -1, dtype=np.intp)
     own = np.flatnonzero(found.sign == sign)
     order = own[np.argsort(found.charge[own], kind="stable")]
-    out[blocks.of_row[found.first[order]]] = order
+    out[blocks.of[found.first[order]]] = order
     return out
 
 
-def _mean_current(rows: Rows, found: Halves, main: Ints) -> Floats:
+def _mean_current(made: Columns, found: Halves, main: Ints) -> Floats:
     """Return the mean magnitude of the current of each half cycle between its driven rows."""
     out = np.full(main.size, np.nan)
     known = main >= 0
-    magnitude = np.abs(rows.current)
-    driven = magnitude > rows.threshold
-    seconds = np.where(driven[1:] & driven[:-1], np.diff(rows.time), 0.0)
-    flowed = 0.5 * (magnitude[1:] + magnitude[:-1])
-    time = np.concatenate(([0.0], np.cumsum(seconds)))
-    moved = np.concatenate(([0.0], np.cumsum(np.where(seconds > 0.0, flowed * seconds, 0.0))))
-    first, last = found.first[main[known]], found.last[main[known]]
-    spent = time[last] - time[first]
-    mean = np.full(spent.size, np.nan)
-    np.divide(moved[last] - moved[first], spent, out=mean, where=spent > 0.0)
+    driven = made["sign"] != 0
+    spent, moved = (
+        np.concatenate(([0.0], np.cumsum(np.where(driven, made[name], 0.0))))
+        for name in ("driven_seconds", "integral_inner")
+    )
+    first, last = found.first[main[known]], found.last[main[known]] + 1
+    hours = (spent[last] - spent[first]) / 3600.0
+    mean = np.full(hours.size, np.nan)
+    np.divide(moved[last] - moved[first], hours, out=mean, where=hours > 0.0)
     out[known] = mean
     return out
 
 
 def _windows(
-    rows: Rows,
     found: Halves,
     main: dict[int, Ints],
+    parts: list[Floats],
     totals: list[Floats],
     discharge_first: npt.NDArray[np.bool_],
 ) -> list[Floats]:
@@ -256,25 +312,21 @@ def _windows(
     with_discharge = np.flatnonzero(has_discharge)
     if with_discharge.size > 1:
         last = found.last[main[-1][with_discharge]]
-        charging = np.append(found.first[found.sign > 0], len(rows.time))
+        charging = np.append(found.first[found.sign > 0], parts[0].size)
         ends = charging[np.searchsorted(charging, last, side="right")] - 1
         window = discharge_first[with_discharge[1:]]
         window |= (with_discharge[1:] == count - 1) & ~has_charge[with_discharge[1:]]
-        for target, values in zip(
-            out,
-            (rows.charge, rows.discharge, rows.charge_energy, rows.discharge_energy),
-            strict=True,
-        ):
-            target[with_discharge[1:][window]] = np.diff(values[ends])[window]
+        for target, values in zip(out, parts, strict=True):
+            target[with_discharge[1:][window]] = np.diff(np.cumsum(values)[ends])[window]
     return out
 
 
 def _check(
-    rows: Rows, found: Halves, main: dict[int, Ints], blocks: _Blocks, provenance: Provenance
+    made: Columns, found: Halves, main: dict[int, Ints], blocks: _Blocks, provenance: Provenance
 ) -> None:
     large = np.concatenate([half[half >= 0] for half in main.values()])
     if large.size:
-        change = rows.voltage[found.last[large]] - rows.voltage[found.first[large]]
+        change = made["voltage_last"][found.last[large]] - made["voltage_first"][found.first[large]]
         right = int(np.count_nonzero(found.sign[large] * change > 0.0))
         provenance.sign_check = (
             f"voltage moves with the current in {right} of {large.size} half cycles"
@@ -282,7 +334,7 @@ def _check(
         if right < 0.5 * large.size:
             provenance.sign_check += ": THE SIGN OF THE CURRENT LOOKS WRONG"
     big = found.charge >= COMPLETE_SHARE * found.charge.max(initial=0.0)
-    block = blocks.of_row[found.first[big]]
+    block = blocks.of[found.first[big]]
     charges = np.bincount(block[found.sign[big] > 0], minlength=blocks.cycle.size)
     discharges = np.bincount(block[found.sign[big] < 0], minlength=blocks.cycle.size)
     several = int(np.count_nonzero((charges > 1) & (discharges > 1)))

@@ -1,4 +1,4 @@
-"""Half cycles, found in the current with a rest threshold of the cell's own."""
+"""Half cycles, put together from stretches of one direction of current."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
 SMALL_SHARE = 0.02
-"""A stretch with less charge than this share of the largest one is a pulse, no half cycle."""
+"""A half cycle with less charge than this share of the largest one is a pulse, no half cycle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Halves:
-    """Stretches of one direction of current; arrays of shape (k,).
+    """Half cycles; arrays of shape (k,).
 
     Attributes
     ----------
     sign
         +1 charge, -1 discharge.
     first, last
-        Its first and last row under current.
+        Its first and last stretch under current.
     charge
         Ah, as a magnitude.
     """
@@ -40,36 +40,38 @@ class Halves:
 
 
 def halves(
-    current: Floats, threshold: float, charge: Floats, discharge: Floats, block: Ints | None = None
+    sign: npt.NDArray[np.int8], charge: Floats, discharge: Floats, block: Ints | None = None
 ) -> Halves:
-    """Return the stretches of one direction of current; rests inside one do not end it.
+    """Return the half cycles; rests inside one do not end it.
 
     Parameters
     ----------
-    current : ndarray of float64, shape (n,)
-        Amperes.
-    threshold : float
-        The magnitude that is rest.
+    sign : ndarray of int, shape (n,)
+        Of each stretch; 0 is rest.
     charge, discharge : ndarray of float64, shape (n,)
-        Ah since the first row, in each direction.
+        Ah since the first row, in each direction, at the end of each stretch.
     block : ndarray of int, shape (n,), optional
-        A number a row; no stretch goes on where it changes.
+        A number a stretch; no half cycle goes on where it changes.
     """
-    driven = np.flatnonzero(np.abs(current) > threshold)
-    sign = np.sign(current[driven]).astype(np.int8)
-    turns = sign[1:] != sign[:-1]
+    driven = np.flatnonzero(sign)
+    own = sign[driven]
+    turns = own[1:] != own[:-1]
     if block is not None:
         turns |= block[driven][1:] != block[driven][:-1]
     starts = np.flatnonzero(np.concatenate(([driven.size > 0], turns)))
     ends = np.concatenate((starts[1:] - 1, [driven.size - 1])) if starts.size else starts
-    return _with_charge(sign[starts], driven[starts], driven[ends], charge, discharge)
+    return _with_charge(own[starts], driven[starts], driven[ends], charge, discharge)
 
 
 def _with_charge(
     sign: npt.NDArray[np.int8], first: Ints, last: Ints, charge: Floats, discharge: Floats
 ) -> Halves:
     before = np.maximum(first - 1, 0)
-    moved = np.where(sign > 0, charge[last] - charge[before], discharge[last] - discharge[before])
+    moved = np.where(
+        sign > 0,
+        charge[last] - np.where(first > 0, charge[before], 0.0),
+        discharge[last] - np.where(first > 0, discharge[before], 0.0),
+    )
     return Halves(sign, first, last, moved)
 
 
@@ -80,7 +82,7 @@ def merge_small(found: Halves, charge: Floats, discharge: Floats) -> tuple[Halve
     ----------
     found : Halves
     charge, discharge : ndarray of float64, shape (n,)
-        Ah since the first row, in each direction.
+        Ah since the first row, in each direction, at the end of each stretch.
     """
     keep = found.charge >= SMALL_SHARE * found.charge.max(initial=0.0)
     sign, first, last = found.sign[keep], found.first[keep], found.last[keep]
@@ -92,15 +94,15 @@ def merge_small(found: Halves, charge: Floats, discharge: Floats) -> tuple[Halve
     return merged, int(np.count_nonzero(~keep))
 
 
-def number_cycles(found: Halves, opening: int, rows: int) -> npt.NDArray[np.uint32]:
-    """Return a cycle index a row, from half cycles: a cycle begins with each `opening` half.
+def number_cycles(found: Halves, opening: int, count: int) -> npt.NDArray[np.int64]:
+    """Return a cycle index a stretch, from half cycles: a cycle begins with each `opening` half.
 
     Parameters
     ----------
     opening : {+1, -1}
-    rows : int
-        How many rows there are; those before the first cycle get 0.
+    count : int
+        How many stretches there are; those before the first cycle get 0.
     """
-    index = np.zeros(rows, dtype=np.uint32)
+    index = np.zeros(count, dtype=np.int64)
     index[found.first[found.sign == opening]] = 1
-    return np.cumsum(index, dtype=np.uint32)
+    return np.cumsum(index)

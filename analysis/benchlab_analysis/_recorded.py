@@ -58,6 +58,7 @@ def sums_from_steps(run: Run, provenance: Provenance) -> CycleSums:
         complete[-1] = False
         provenance.notes.append(f"the run is {run.state}: its last cycle is not complete")
     errors = _step_errors(column, run.instrument, provenance)
+    spent = _number(column, "end_time_second") - _number(column, "start_time_second")
     begin = _edge(np.ones(inside.size, dtype=np.bool_), of_step, count, last=False)
     finish = _edge(np.ones(inside.size, dtype=np.bool_), of_step, count, last=True)
 
@@ -78,6 +79,8 @@ def sums_from_steps(run: Run, provenance: Provenance) -> CycleSums:
         discharge=total(discharge),
         charge_energy=total(_number(column, "step_charging_energy_wh")),
         discharge_energy=total(_number(column, "step_discharging_energy_wh")),
+        charge_cv=total(np.nan_to_num(_number(column, "cv_capacity_ah")), 1),
+        discharge_cv=total(np.nan_to_num(_number(column, "cv_capacity_ah")), -1),
         charge_error=total(errors, 1),
         discharge_error=total(errors, -1),
         charge_rate=_rate(column, direction == 1, charge, of_step, count),
@@ -86,11 +89,18 @@ def sums_from_steps(run: Run, provenance: Provenance) -> CycleSums:
         discharge_current=np.full(count, np.nan),
         resolution=np.zeros(count),
         duration=column["end_time_second"][finish] - column["start_time_second"][begin],
+        charge_duration=total(spent, 1),
+        discharge_duration=total(spent, -1),
         discharge_first=both & (first[-1] < first[1]),
         charge_start=voltage("start_voltage_volt", first[1], 1),
         charge_end=voltage("end_voltage_volt", last[1], 1),
         discharge_start=voltage("start_voltage_volt", first[-1], -1),
         discharge_end=voltage("end_voltage_volt", last[-1], -1),
+        charge_relaxation=_relaxation(steps, inside, last[1]),
+        discharge_relaxation=_relaxation(steps, inside, last[-1]),
+        temperature_mean=np.full(count, np.nan),
+        temperature_min=np.full(count, np.nan),
+        temperature_max=np.full(count, np.nan),
         window_charge=np.full(count, np.nan),
         window_discharge=np.full(count, np.nan),
         window_charge_energy=np.full(count, np.nan),
@@ -172,6 +182,24 @@ def _rate(
     out = np.zeros(count)
     np.maximum.at(out, of_step[chosen], current[chosen])
     return np.where(out > 0.0, out, np.nan)
+
+
+def _relaxation(steps: Mapping[str, npt.NDArray[Any]], inside: Ints, last: Ints) -> Floats:
+    """Return by how much the voltage went in the rests right after the last steps; NaN: no rest.
+
+    A rest that follows in the next cycle counts too.
+    """
+    out = np.full(last.size, np.nan)
+    known = np.flatnonzero(last >= 0)
+    everywhere = np.array(
+        [text.startswith("REST") for text in steps["step_type"].tolist()], dtype=np.bool_
+    )
+    place = inside[last[known]]
+    driven = np.append(np.flatnonzero(~everywhere), everywhere.size)
+    end = driven[np.searchsorted(driven, place, side="right")] - 1
+    volts = np.asarray(steps["end_voltage_volt"], dtype=np.float64)
+    out[known] = np.where(end > place, volts[end] - volts[place], np.nan)
+    return out
 
 
 def _fill_windows(sums: CycleSums, has: dict[int, npt.NDArray[np.bool_]]) -> None:

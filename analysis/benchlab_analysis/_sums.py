@@ -90,6 +90,14 @@ class CycleSums:
         Where the cycle has a charge and a discharge.
     charge_error, discharge_error
         What the stated accuracy of the instrument allows; NaN where it is not known.
+    charge_cv, discharge_cv
+        The part of the charge that flowed while a voltage was held.
+    charge_duration, discharge_duration
+        Seconds under current.
+    charge_relaxation, discharge_relaxation
+        By how much the voltage went in the rest after each half cycle; NaN where there was none.
+    temperature_mean, temperature_min, temperature_max
+        degC, the mean weighed by time; NaN where it was not measured, or not looked at.
     charge_rate, discharge_rate
         The set current of each half cycle, as a magnitude in A; NaN where it is not known.
     charge_current, discharge_current
@@ -111,6 +119,8 @@ class CycleSums:
     discharge: Floats
     charge_energy: Floats
     discharge_energy: Floats
+    charge_cv: Floats
+    discharge_cv: Floats
     charge_error: Floats
     discharge_error: Floats
     charge_rate: Floats
@@ -119,11 +129,18 @@ class CycleSums:
     discharge_current: Floats
     resolution: Floats
     duration: Floats
+    charge_duration: Floats
+    discharge_duration: Floats
     discharge_first: Flags
     charge_start: Floats
     charge_end: Floats
     discharge_start: Floats
     discharge_end: Floats
+    charge_relaxation: Floats
+    discharge_relaxation: Floats
+    temperature_mean: Floats
+    temperature_min: Floats
+    temperature_max: Floats
     window_charge: Floats
     window_discharge: Floats
     window_charge_energy: Floats
