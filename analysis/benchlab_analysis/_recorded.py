@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchlab.model.run import Run
+from benchlab_analysis._stretch_sums import TEMPERATURE
 from benchlab_analysis._sums import CycleSums, Provenance
 
-__all__ = ["is_recorded", "sums_from_steps"]
+__all__ = ["fill_temperature", "is_recorded", "stored_kinds", "sums_from_steps"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -182,6 +183,32 @@ def _rate(
     out = np.zeros(count)
     np.maximum.at(out, of_step[chosen], current[chosen])
     return np.where(out > 0.0, out, np.nan)
+
+
+def stored_kinds(run: Run, sums: CycleSums) -> None:
+    """Give cycles that were summed from the rows of a recorded run the kinds of its step index."""
+    kinds = dict(
+        zip(run.steps["cycle_count"].tolist(), run.steps["cycle_kind"].tolist(), strict=True)
+    )
+    sums.kind[:] = [kinds.get(cycle, "cycle") for cycle in sums.cycle.tolist()]
+
+
+def fill_temperature(run: Run, sums: CycleSums) -> None:
+    """Read the temperature of the rows of each cycle; the mean is weighed by time."""
+    if TEMPERATURE not in run or not sums.cycle.size:
+        return
+    steps = run.steps
+    for place, cycle in enumerate(sums.cycle.tolist()):
+        own = steps["cycle_count"] == cycle
+        rows = steps["first_row"][own].min(), steps["last_row"][own].max() + 1
+        degrees = run.column(TEMPERATURE, *map(int, rows)).astype(np.float64)
+        seconds = np.diff(run.column("test_time_second", *map(int, rows)), prepend=np.nan)
+        known = np.isfinite(degrees) & (seconds > 0.0)
+        if known.any():
+            sums.temperature_mean[place] = np.average(degrees[known], weights=seconds[known])
+        if np.isfinite(degrees).any():
+            sums.temperature_min[place] = np.nanmin(degrees)
+            sums.temperature_max[place] = np.nanmax(degrees)
 
 
 def _relaxation(steps: Mapping[str, npt.NDArray[Any]], inside: Ints, last: Ints) -> Floats:

@@ -3,49 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from benchlab.errors import UsageError
 from benchlab.model.run import Run
 from benchlab.model.table import Table
+from benchlab_analysis._analysis import Result, option
+from benchlab_analysis._cycle_result import BASES, cycle_result
 from benchlab_analysis._foreign import sums_from_rows
-from benchlab_analysis._recorded import is_recorded, sums_from_steps
+from benchlab_analysis._pairing import (
+    LITHIATION,
+    PAIRINGS,
+    PLATING,
+    PREVIOUS,
+    choose_pairing,
+    compare_pairings,
+    paired,
+    ratio,
+)
+from benchlab_analysis._recorded import (
+    fill_temperature,
+    is_recorded,
+    stored_kinds,
+    sums_from_steps,
+)
 from benchlab_analysis._retention import retention
+from benchlab_analysis._rows import RowReader
 from benchlab_analysis._sums import CycleSums, Provenance
 
-__all__ = ["PAIRINGS", "CycleTable", "cycle_table"]
+__all__ = [
+    "HELP",
+    "NAME",
+    "PAIRINGS",
+    "TAKES",
+    "CycleTable",
+    "LiveCycles",
+    "Options",
+    "analyse",
+    "cycle_table",
+]
+
+NAME = "Cycle table"
+HELP = "capacities, energies, efficiencies, voltages and retention, a row a cycle"
+TAKES = "test"
 
 Floats = npt.NDArray[np.float64]
 
-SAME, PREVIOUS, LITHIATION, PLATING, NONE = (
-    "same index",
-    "discharge over previous charge",
-    "delithiation over lithiation",
-    "strip over plate",
-    "none",
-)
-PAIRINGS: dict[str, str] = {
-    SAME: "discharge over the charge of the same cycle index",
-    PREVIOUS: "discharge over the charge of the cycle before",
-    LITHIATION: "charge over discharge at the terminals, of the same cycle index",
-    PLATING: "charge over discharge at the terminals, of the same cycle index",
-    NONE: "no efficiency",
-}
-"""The known pairings, and what each divides by what."""
 
-_ROLES = {
-    "graphite_half_cell": LITHIATION,
-    "anode_half_cell": LITHIATION,
-    "lithium_on_copper": PLATING,
-    "lithium_symmetric": NONE,
-}
+@dataclass(frozen=True)
+class Options:
+    """Options of the cycle table."""
 
-
-PAIRING_MATTERS = 1e-5
-"""Pairings whose efficiencies differ by less are not worth a word."""
+    pairing: str = option(
+        "", "what is divided by what; by the cell if empty", choices=tuple(PAIRINGS)
+    )
+    reference: int | None = option(None, "the cycle that retention refers to", unit="cycle")
+    basis: str = option("cell", "what capacities and energies are given for", choices=tuple(BASES))
+    source: str = option(
+        "auto", "the step index where there is one, or rows", choices=("auto", "rows")
+    )
+    temperature: bool = option(False, "read the temperature of recorded rows too; slower")
 
 
 class CycleTable(Table):
@@ -61,17 +81,40 @@ class CycleTable(Table):
         self.provenance = provenance
 
 
-class _Pair(NamedTuple):
-    output: Floats
-    input: Floats
-    output_energy: Floats
-    input_energy: Floats
-    output_error: Floats
-    input_error: Floats
+def analyse(run: Run, options: Options) -> Result:
+    """Return the cycle table as a result, per cell or per what is asked for."""
+    table = cycle_table(
+        run,
+        pairing=options.pairing or None,
+        reference=options.reference,
+        source=options.source,
+        temperature=options.temperature,
+    )
+    return cycle_result(table, table.provenance, run.cell, options.basis)
+
+
+class LiveCycles:
+    """The cycle table of a run under way, look by look; each look equals `cycle_table` on the run.
+
+    Rows that were summed once are not read again.
+    """
+
+    def __init__(self) -> None:
+        self._reader = RowReader()
+
+    def table(self, run: Run, *, pairing: str | None = None) -> CycleTable:
+        """Return the cycle table of a run, opened anew since the last look."""
+        return cycle_table(run, pairing=pairing, reader=self._reader)
 
 
 def cycle_table(
-    run: Run, *, pairing: str | None = None, reference: int | None = None
+    run: Run,
+    *,
+    pairing: str | None = None,
+    reference: int | None = None,
+    source: str = "auto",
+    temperature: bool = False,
+    reader: RowReader | None = None,
 ) -> CycleTable:
     """Return one row a cycle: capacities, energies, efficiencies, retention, voltages.
 
@@ -88,6 +131,12 @@ def cycle_table(
     reference : int, optional
         The cycle that retention refers to; the first complete one of kind ``cycle`` at the same
         rate if left out.
+    source : {"auto", "rows"}
+        ``rows`` sums the rows of a recorded run too.
+    temperature : bool
+        Read the temperature of recorded rows, which the step index does not hold.
+    reader : RowReader, optional
+        One that read earlier rows of the same run; see `LiveCycles`.
 
     Returns
     -------
@@ -109,17 +158,26 @@ def cycle_table(
     Xiao et al., Nature Energy 5 (2020) 561: coulombic efficiency and its pairing.
     """
     provenance = Provenance()
-    recorded = is_recorded(run)
-    sums = sums_from_steps(run, provenance) if recorded else sums_from_rows(run, provenance)
-    _choose_pairing(run, sums, recorded, pairing, provenance)
-    pair = _pair(sums, provenance.pairing)
+    recorded = is_recorded(run) and source != "rows"
+    if recorded:
+        sums = sums_from_steps(run, provenance)
+        if temperature:
+            fill_temperature(run, sums)
+    else:
+        sums = sums_from_rows(run, provenance, reader)
+        if is_recorded(run):
+            stored_kinds(run, sums)
+    choose_pairing(run, sums, recorded, pairing, provenance)
+    pair = paired(sums, provenance.pairing)
     with np.errstate(divide="ignore", invalid="ignore"):
-        efficiency = _ratio(pair.output, pair.input)
+        efficiency = ratio(pair.output, pair.input)
         # the larger side of the interval: (out + d) / (in - d) lies farther off than the other
-        upper = _ratio(pair.output + pair.output_error, pair.input - pair.input_error)
+        upper = ratio(pair.output + pair.output_error, pair.input - pair.input_error)
         half_width = np.where(pair.output > 0.0, upper - efficiency, np.nan)
         resolution = efficiency * sums.resolution * (1.0 / pair.output + 1.0 / pair.input)
+    energy_efficiency = ratio(pair.output_energy, pair.input_energy)
     imposed = sums.kind == "imposed cycle"
+    voltage_efficiency = ratio(energy_efficiency, efficiency)
     for values in (efficiency, half_width, resolution):
         values[imposed] = np.nan
     excluded = _excluded(run, sums, provenance)
@@ -131,7 +189,15 @@ def cycle_table(
             f"no efficiency for {without.size} cycles (first: cycle {without[0]}): no whole charge "
             "of a cycle before is known for their discharge"
         )
-    _compare_pairings(sums, provenance)
+    compare_pairings(sums, provenance)
+    if not sums.both.any():
+        provenance.notes.append(
+            "NO CYCLE: no cycle index holds a charge and a discharge, so there is no efficiency"
+        )
+    charging, discharging = (
+        ratio(sums.charge_energy, sums.charge),
+        ratio(sums.discharge_energy, sums.discharge),
+    )
     return CycleTable(
         {
             "cycle_count": sums.cycle,
@@ -145,90 +211,39 @@ def cycle_table(
             "coulombic_efficiency": efficiency,
             "coulombic_efficiency_half_width": half_width,
             "coulombic_efficiency_resolution": resolution,
-            "energy_efficiency": _ratio(pair.output_energy, pair.input_energy),
+            "energy_efficiency": energy_efficiency,
+            "voltage_efficiency": voltage_efficiency,
             "capacity_retention": retained.values,
             "retention_reference_cycle": retained.reference,
-            "charging_mean_voltage_volt": _ratio(sums.charge_energy, sums.charge),
-            "discharging_mean_voltage_volt": _ratio(sums.discharge_energy, sums.discharge),
+            "charging_mean_voltage_volt": charging,
+            "discharging_mean_voltage_volt": discharging,
+            "voltage_hysteresis_volt": charging - discharging,
             "charging_start_voltage_volt": sums.charge_start,
             "charging_end_voltage_volt": sums.charge_end,
             "discharging_start_voltage_volt": sums.discharge_start,
             "discharging_end_voltage_volt": sums.discharge_end,
+            "charging_cc_capacity_ah": sums.charge - sums.charge_cv,
+            "charging_cv_capacity_ah": sums.charge_cv,
+            "discharging_cc_capacity_ah": sums.discharge - sums.discharge_cv,
+            "discharging_cv_capacity_ah": sums.discharge_cv,
+            "charging_relaxation_volt": sums.charge_relaxation,
+            "discharging_relaxation_volt": sums.discharge_relaxation,
             "duration_second": sums.duration,
+            "charging_duration_second": sums.charge_duration,
+            "discharging_duration_second": sums.discharge_duration,
+            "surface_temperature_mean_celsius": sums.temperature_mean,
+            "surface_temperature_min_celsius": sums.temperature_min,
+            "surface_temperature_max_celsius": sums.temperature_max,
             "input_ah": pair.input,
             "output_ah": pair.output,
+            "input_half_width_ah": pair.input_error,
+            "output_half_width_ah": pair.output_error,
+            "throughput_ah": np.cumsum(sums.charge + sums.discharge),
+            "throughput_wh": np.cumsum(sums.charge_energy + sums.discharge_energy),
             "equivalent_full_cycles": _full_cycles(sums, run.cell, provenance),
         },
         provenance,
     )
-
-
-def _ratio(above: Floats, below: Floats) -> Floats:
-    out = np.full(above.shape, np.nan)
-    np.divide(above, below, out=out, where=below > 0.0)
-    return out
-
-
-def _choose_pairing(
-    run: Run, sums: CycleSums, recorded: bool, asked: str | None, provenance: Provenance
-) -> None:
-    complete = np.count_nonzero(sums.complete)
-    backwards = np.count_nonzero(sums.discharge_first & sums.complete)
-    if backwards:
-        provenance.notes.append(
-            f"in {backwards} of {complete} complete cycles the discharge comes before the charge: "
-            "the cycle index advances after the charge"
-        )
-    if asked is not None:
-        known = {name.replace(" ", "-"): name for name in PAIRINGS}
-        name = known.get(asked.replace(" ", "-"))
-        if name is None:
-            raise UsageError(
-                f"there is no pairing {asked!r}.", remedy=f"Known: {', '.join(PAIRINGS)}."
-            )
-        provenance.pairing, provenance.pairing_reason = name, "as asked for"
-        return
-    role = str(run.cell.get("role") or "")
-    stated = run.cell.get("first_half_cycle")
-    if role in _ROLES:
-        provenance.pairing, provenance.pairing_reason = _ROLES[role], f"the cell is a {role}"
-    elif recorded and stated in ("charge", "discharge"):
-        provenance.pairing = SAME if stated == "charge" else PREVIOUS
-        provenance.pairing_reason = f"the cell says that a cycle begins with its {stated}"
-    else:
-        mostly = 2 * backwards > complete
-        provenance.pairing = PREVIOUS if mostly else SAME
-        order = "discharge before charge" if mostly else "charge before discharge"
-        provenance.pairing_reason = f"the order inside the cycle index is {order}"
-        if not role:
-            provenance.notes.append(
-                "the cell is not known: for a half cell or lithium on copper choose the pairing "
-                f"{LITHIATION!r} or {PLATING!r}"
-            )
-
-
-def _pair(sums: CycleSums, pairing: str) -> _Pair:
-    if pairing == NONE:
-        return _Pair(*(np.full(sums.charge.shape, np.nan) for _ in range(6)))
-    if pairing == PREVIOUS:
-        return _Pair(
-            sums.window_discharge,
-            sums.window_charge,
-            sums.window_discharge_energy,
-            sums.window_charge_energy,
-            sums.discharge_error,
-            sums.window_charge_error,
-        )
-    charge = (sums.charge, sums.charge_energy, sums.charge_error)
-    discharge = (sums.discharge, sums.discharge_energy, sums.discharge_error)
-    above, below = (charge, discharge) if pairing in (LITHIATION, PLATING) else (discharge, charge)
-    # one half cycle without the other has no efficiency, whatever noise its counter shows
-    given = [
-        np.where(sums.both, item, np.nan)
-        for pair in zip(above, below, strict=True)
-        for item in pair
-    ]
-    return _Pair(*given)
 
 
 def _excluded(run: Run, sums: CycleSums, provenance: Provenance) -> npt.NDArray[np.bool_]:
@@ -247,26 +262,6 @@ def _excluded(run: Run, sums: CycleSums, provenance: Provenance) -> npt.NDArray[
             f"{value} was set after the run ({item['who']}, {item['when'][:10]}: {item['why']})"
         )
     return excluded
-
-
-def _compare_pairings(sums: CycleSums, provenance: Provenance) -> None:
-    """Say what the other pairing of a full cell would have given: it may differ by 5e-4."""
-    other = {SAME: PREVIOUS, PREVIOUS: SAME}.get(provenance.pairing)
-    if other is None:
-        return
-    meant = sums.complete & (sums.kind != "imposed cycle")
-    own, alternative = (
-        _ratio(pair.output, pair.input)[meant]
-        for pair in (_pair(sums, provenance.pairing), _pair(sums, other))
-    )
-    shared = np.isfinite(own) & np.isfinite(alternative)
-    apart = np.abs(own - alternative)[shared]
-    if apart.size and apart.max() >= PAIRING_MATTERS:
-        provenance.notes.append(
-            f"the pairing matters: the median CE is {np.median(own[shared]):.5f}, and "
-            f"{np.median(alternative[shared]):.5f} with {other!r}; a single cycle differs by up to "
-            f"{apart.max():.1e}"
-        )
 
 
 def _full_cycles(sums: CycleSums, cell: Mapping[str, Any], provenance: Provenance) -> Floats:
