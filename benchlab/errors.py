@@ -56,6 +56,10 @@ __all__ = [
 ]
 
 
+MOST_TOLD = 20
+"""More errors than this beside the first are counted, not told: one slip can make many."""
+
+
 class BenchError(Exception):
     """An error that a user can act on.
 
@@ -67,9 +71,15 @@ class BenchError(Exception):
         The file and line, instrument, channel or field; may be empty.
     remedy : str
         What the user can do.
+
+    Attributes
+    ----------
+    others : tuple of BenchError
+        What else was found wrong at the same time.
     """
 
     exit_code = 1
+    others: tuple[BenchError, ...] = ()
 
     def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
         super().__init__(what, where, remedy)
@@ -79,7 +89,10 @@ class BenchError(Exception):
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.what}" + (f" {self.remedy}" if self.remedy else "")
+        told = f"{place}{self.what}" + (f" {self.remedy}" if self.remedy else "")
+        shown, hidden = self.others[:MOST_TOLD], self.others[MOST_TOLD:]
+        more = [f"... and {len(hidden)} more."] if hidden else []
+        return "\n".join([told, *map(str, shown), *more])
 
 
 class UsageError(BenchError):

@@ -12,6 +12,7 @@ from benchlab.model.cell import Cell, parse_cell
 from benchlab.model.labels import label
 from benchlab.model.profile import Profile, parse_profile
 from benchlab.model.protocol import Header, Located, Procedure, Protocol
+from benchlab.model.refusals import Refusals
 from benchlab.model.sentence import NoSentence, mapping_of
 from benchlab.model.steps import (
     DIRECTIONS,
@@ -87,21 +88,36 @@ def parse_protocol(text: str, source: str, *, load: Load = _alone) -> Protocol:
     Raises
     ------
     benchlab.errors.ProtocolError, benchlab.errors.CellError
+        The first in the file; its `others` are whatever else is wrong in other places.
     """
     root = load_text(text, source, ProtocolError)
-    value = root.value
-    header = validate(Header, root, source, ProtocolError, drop=_DROP)
-    if not isinstance(value, dict) or "steps" not in value:
-        raise ProtocolError(
-            "the key 'steps' is missing.", where=place(source, root.line, "steps"), remedy="Add it."
-        )
-    cell = parse_cell(value["cell"], source) if "cell" in value else None
-    reader = _Reader(load, header, cell)
+    value = root.value if isinstance(root.value, dict) else {}
+    problems = Refusals()
+    header, cell = Header.model_construct(), None
+    with problems.gathered():
+        header = validate(Header, root, source, ProtocolError, drop=_DROP)
+    if "cell" in value:
+        with problems.gathered():
+            cell = parse_cell(value["cell"], source)
+    reader = _Reader(load, header, cell, problems)
     reader.procedures_of(root, source)
+    steps: tuple[Located, ...] = ()
+    if "steps" in value:
+        with problems.gathered():
+            steps = reader.steps(value["steps"], source, "steps", 0)
+    elif not problems.found:  # else it may be the unknown key, mistyped
+        problems.add(
+            ProtocolError(
+                "the key 'steps' is missing.",
+                where=place(source, root.line, "steps"),
+                remedy="Add it.",
+            )
+        )
+    problems.check()
     return Protocol.model_construct(
         header=header,
         cell=cell,
-        steps=reader.steps(value["steps"], source, "steps", 0),
+        steps=steps,
         procedures=reader.procedures,
         profiles=reader.profiles,
         source=source,
@@ -132,6 +148,7 @@ class _Reader:
     load: Load
     header: Header
     cell: Cell | None
+    problems: Refusals
     procedures: dict[str, Procedure] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
     prefix: str = ""
@@ -144,33 +161,37 @@ class _Reader:
         if node is None:
             return
         if not isinstance(node.value, dict):
-            raise ProtocolError(
+            found = ProtocolError(
                 "found no mapping of procedures.",
                 where=place(source, node.line, "procedures"),
                 remedy="Write a name and its list of steps: full_charge: [...].",
             )
+            self.problems.add(found)
+            return
         self.own = {name: f"{self.prefix}{name}" for name in node.value}
         for name, content in node.value.items():
-            at = f"procedures.{name}"
-            try:
-                label(name)
-            except ValueError as problem:
-                raise ProtocolError(
-                    f"{problem}.",
-                    where=place(source, content.line, at),
-                    remedy="Rename the procedure.",
-                ) from None
-            counts_as = None
-            if isinstance(content.value, dict):
-                fields = validate(
+            with self.problems.gathered():
+                self._procedure(name, content, source)
+
+    def _procedure(self, name: str, content: Node, source: str) -> None:
+        at = f"procedures.{name}"
+        try:
+            label(name)
+        except ValueError as problem:
+            where = place(source, content.line, at)
+            unfit = ProtocolError(f"{problem}.", where=where, remedy="Rename the procedure.")
+            self.problems.add(unfit)
+        counts_as = None
+        if isinstance(content.value, dict):
+            with self.problems.gathered():
+                counts_as = validate(
                     _ProcedureFields, content, source, ProtocolError, field=at, drop=("steps",)
-                )
-                counts_as = fields.counts_as
-                content = content.value.get("steps", content)
-            steps = self.steps(content, source, at, 1)
-            self.procedures[self.own[name]] = Procedure.model_construct(
-                name=self.own[name], steps=steps, counts_as=counts_as
-            )
+                ).counts_as
+            content = content.value.get("steps", content)
+        steps = self.steps(content, source, at, 1)
+        self.procedures[self.own[name]] = Procedure.model_construct(
+            name=self.own[name], steps=steps, counts_as=counts_as
+        )
 
     def steps(self, node: Node, source: str, at: str, depth: int) -> tuple[Located, ...]:
         if not isinstance(node.value, list) or not node.value:
@@ -185,10 +206,11 @@ class _Reader:
                 where=place(source, node.line, at),
                 remedy="Write it flatter.",
             )
-        return tuple(
-            self.step(item, source, f"{at}[{index}]", depth)
-            for index, item in enumerate(node.value, 1)
-        )
+        found: list[Located] = []
+        for index, item in enumerate(node.value, 1):
+            with self.problems.gathered():
+                found.append(self.step(item, source, f"{at}[{index}]", depth))
+        return tuple(found)
 
     def step(self, node: Node, source: str, at: str, depth: int) -> Located:
         text = ""
@@ -204,10 +226,7 @@ class _Reader:
         keys = node.value.keys()
         block_kind = next((kind for kind in _BLOCKS if kind in keys), None)
         if block_kind is not None:
-            block = validate(_BLOCKS[block_kind], node, source, ProtocolError, field=at)
-            inner = self.steps(node.value["steps"], source, f"{at}.steps", depth + 1)
-            block = block.model_copy(update={"steps": inner})
-            return _located(node, source, at, text, block)
+            return self._block(_BLOCKS[block_kind], node, source, at, depth)
         kinds = [kind for kind in _STEPS if kind in keys]
         if len(kinds) != 1:
             raise ProtocolError(
@@ -225,6 +244,18 @@ class _Reader:
             if step.run.endswith((".yaml", ".yml")):
                 self._file(step, node, source, at, depth)
         return _located(node, source, at, text or _as_text(node), step)
+
+    def _block(
+        self, kind: type[Block | Every], node: Node, source: str, at: str, depth: int
+    ) -> Located:
+        """Return a block; its steps are looked at even where the block itself is refused."""
+        inner = node.value.get("steps") if isinstance(node.value, dict) else None
+        steps: tuple[Located, ...] = ()
+        if inner is not None:
+            with self.problems.gathered():
+                steps = self.steps(inner, source, f"{at}.steps", depth + 1)
+        block = validate(kind, node, source, ProtocolError, field=at)
+        return _located(node, source, at, "", block.model_copy(update={"steps": steps}))
 
     def _profile(self, step: ProfileStep, node: Node, source: str, at: str) -> None:
         if step.profile not in self.profiles:
@@ -268,6 +299,7 @@ class _Reader:
             self.load,
             self.header,
             self.cell,
+            self.problems,
             dict(self.procedures),
             self.profiles,
             prefix=f"{name}: ",
@@ -287,13 +319,14 @@ class _Reader:
         ]
         if isinstance(root.value, dict) and "cell" in root.value:
             others += ["cell"] if parse_cell(root.value["cell"], name) != self.cell else []
-        if others:
-            key = others[0]
-            raise ProtocolError(
-                f"'{key}' is another one here than in the protocol that runs this file, whose"
-                " own holds; it would be left out without a word.",
-                where=place(name, root.line_of((key,)), key),
-                remedy="Remove it here, or state the same in both.",
+        for key in others if self.header.model_fields_set else ():  # else it is refused itself
+            self.problems.add(
+                ProtocolError(
+                    f"'{key}' is another one here than in the protocol that runs this file, whose"
+                    " own holds; it would be left out without a word.",
+                    where=place(name, root.line_of((key,)), key),
+                    remedy="Remove it here, or state the same in both.",
+                )
             )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, model_validator
 
@@ -67,3 +68,15 @@ class RecordRule(Strict):
         if not self.model_fields_set:
             raise ValueError("found no rule, expected for example {every: 10 s, or_change: 5 mV}")
         return self
+
+    def planned(self) -> dict[str, Any]:
+        """Return the rule as the fields of a `benchlab.model.program.StepPlan`."""
+        change = self.or_change or {}
+        return {
+            "every_second": math.inf if self.every is None else self.every,
+            "or_change_volt": change.get("V", math.inf),
+            "or_change_ampere": change.get("A", math.inf),
+            "or_change_ah": change.get("Ah", math.inf),
+            "log_per_decade": self.log_time or 0,
+            "at_second": self.at or (),
+        }

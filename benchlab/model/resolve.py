@@ -9,6 +9,7 @@ from benchlab.model.amount import Amount, UnknownAmount
 from benchlab.model.cell import Cell
 from benchlab.model.limits import RunLimits, Span
 from benchlab.model.protocol import Protocol
+from benchlab.model.refusals import Refusals
 from benchlab.model.validate import place
 
 __all__ = ["NARROW", "capacity_of", "cell_of", "limits_of"]
@@ -96,20 +97,35 @@ def capacity_of(protocol: Protocol, cell: Cell) -> tuple[float | None, str]:
     return capacity, protocol.header.capacity.basis
 
 
-def limits_of(protocol: Protocol, cell: Cell, capacity_ah: float) -> RunLimits:
+def limits_of(
+    protocol: Protocol, cell: Cell, capacity_ah: float, problems: Refusals | None = None
+) -> RunLimits:
     """Return the limits of the cell type with the protocol's narrower ones beside them.
+
+    Parameters
+    ----------
+    problems : Refusals, optional
+        Takes each of the protocol's that is wider, and the cell type's stands in its place; without
+        it they are refused here.
 
     Raises
     ------
     benchlab.errors.ProtocolError
-        One of the protocol's is wider.
+        A limit hangs on what nobody states, or the lower one is not below the upper one.
     """
-    return _Limits(protocol, cell, capacity_ah).run_limits()
+    found = Refusals() if problems is None else problems
+    limits = _Limits(protocol, cell, capacity_ah, found).run_limits()
+    if problems is None:
+        found.check()
+    return limits
 
 
 class _Limits:
-    def __init__(self, protocol: Protocol, cell: Cell, capacity_ah: float) -> None:
+    def __init__(
+        self, protocol: Protocol, cell: Cell, capacity_ah: float, problems: Refusals
+    ) -> None:
         self.protocol = protocol
+        self.problems = problems
         self.hard = cell.type.hard_limits
         self.role = cell.role or cell.type.role
         self.own = protocol.header.limits
@@ -131,14 +147,17 @@ class _Limits:
     def narrowed(self, key: str, value: float | None, bound: float, sign: int, unit: str) -> float:
         if value is None:
             return bound
-        if sign * (value - bound) > 0:
-            raise self.fail(
+        if sign * (value - bound) <= 0:
+            return value
+        self.problems.add(
+            self.fail(
                 key,
                 f"found {value:g} {unit}, which is wider than the cell type's {bound:g} {unit}.",
                 NARROW,
                 "beyond-limits",
             )
-        return value
+        )
+        return bound
 
     def amount(self, key: str, given: Amount | None, hard: Amount, unit: str) -> float:
         bound = self.hard_number(hard)

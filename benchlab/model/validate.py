@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 from benchlab.errors import BenchError
 from benchlab.model import quantity
 from benchlab.model.amount import Amount
+from benchlab.model.refusals import in_one
 from benchlab.model.yaml_text import Node
 
 __all__ = [
@@ -125,7 +126,8 @@ def validate(
     Raises
     ------
     error
-        With ``source:line`` and the field as its place, what was found and what was expected.
+        With ``source:line`` and the field as its place, what was found and what was expected; its
+        `others` are what else is wrong with the node.
     """
     plain = node.plain()
     if not isinstance(plain, dict):
@@ -140,31 +142,46 @@ def validate(
     try:
         return model.model_validate(plain)
     except ValidationError as refusal:
-        problems = refusal.errors(include_url=False)
-        # a key that is missing is often the unknown one beside it, mistyped
-        first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-        path = tuple(part for part in first["loc"] if isinstance(part, int) or part in _text(first))
-        cause = first.get("ctx", {}).get("error")
-        if isinstance(cause, FieldError):
-            path = (*path, cause.key)
-        name = "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in path).strip(".")
-        line = node.line_of(path)
-        what, remedy = _explain(model, dict(first), path, drop)
-        more = f" ({len(problems) - 1} more in this place.)" if len(problems) > 1 else ""
-        raise error(
-            what,
-            where=place(source, line, f"{field}.{name}".strip(".") if name else field),
-            remedy=remedy + more,
+        raise in_one(
+            [
+                _refused(model, problem, node, source, error, field, drop)
+                for problem in _independent(refusal.errors(include_url=False))
+            ]
         ) from refusal
+
+
+def _independent(problems: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return one problem a place; a key that is missing is often the unknown one, mistyped."""
+    unknown = {p["loc"][:-1] for p in problems if p["type"] == "extra_forbidden"}
+    kept: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for problem in problems:
+        if problem["type"] != "missing" or problem["loc"][:-1] not in unknown:
+            kept.setdefault(problem["loc"], dict(problem))
+    return list(kept.values())
+
+
+def _refused(
+    model: type[BaseModel],
+    problem: dict[str, Any],
+    node: Node,
+    source: str,
+    error: type[BenchError],
+    field: str,
+    drop: Sequence[str],
+) -> BenchError:
+    path: tuple[str | int, ...] = problem["loc"]
+    cause = problem.get("ctx", {}).get("error")
+    if isinstance(cause, FieldError):
+        path = (*path, cause.key)
+    name = "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in path).strip(".")
+    what, remedy = _explain(model, problem, path, drop)
+    where = place(source, node.line_of(path), f"{field}.{name}".strip(".") if name else field)
+    return error(what, where=where, remedy=remedy)
 
 
 def place(source: str, line: int, field: str) -> str:
     """Return ``file:line, field`` for an error."""
     return f"{source}:{line}" + (f", {field}" if field else "")
-
-
-def _text(problem: Any) -> set[str]:
-    return {part for part in problem["loc"] if isinstance(part, str)}
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

@@ -18,6 +18,7 @@ from benchlab.bench.surroundings import ChamberCapabilities
 from benchlab.errors import Unsupported
 from benchlab.model.checks import Remark, Severity, in_order
 from benchlab.model.program import Program
+from benchlab.model.refusals import Refusals
 
 __all__ = ["check_channel", "check_instrument", "refuse_unsupported"]
 
@@ -58,15 +59,18 @@ def check_channel(
 
 
 def refuse_unsupported(remarks: list[Remark]) -> None:
-    """Refuse a program for the first thing that its channel cannot do.
+    """Refuse a program for what its channel cannot do.
 
     Raises
     ------
     benchlab.errors.Unsupported
+        The first in the file; its `others` are the other ones.
     """
+    found = Refusals()
     for remark in remarks:
         if remark.severity is Severity.ERROR:
-            raise Unsupported(remark.reason, where=remark.where, remedy=remark.remedy)
+            found.add(Unsupported(remark.reason, where=remark.where, remedy=remark.remedy))
+    found.check()
 
 
 def check_instrument(

@@ -14,6 +14,7 @@ from benchlab.model.checks.remark import Remark, Severity
 from benchlab.model.checks.results import early_results
 from benchlab.model.checks.size import sizes
 from benchlab.model.program import Program
+from benchlab.model.refusals import Refusals
 
 __all__ = ["Remark", "Severity", "check_program", "in_order", "refuse"]
 
@@ -50,14 +51,19 @@ def in_order(remarks: Iterable[Remark]) -> list[Remark]:
 
 
 def refuse(remarks: Iterable[Remark]) -> None:
-    """Refuse a program for its first error.
+    """Refuse a program for its errors.
 
     Raises
     ------
     benchlab.errors.ProtocolError
+        The first in the file; its `others` are the other ones.
     """
+    found = Refusals()
     for remark in remarks:
         if remark.severity is Severity.ERROR:
-            raise ProtocolError(
-                remark.reason, where=remark.where, remedy=remark.remedy, check=remark.name
+            found.add(
+                ProtocolError(
+                    remark.reason, where=remark.where, remedy=remark.remedy, check=remark.name
+                )
             )
+    found.check()

@@ -9,6 +9,7 @@ from benchlab.model.expand.context import Context
 from benchlab.model.expand.flow import FlowWriter
 from benchlab.model.program import Program
 from benchlab.model.protocol import Protocol
+from benchlab.model.refusals import Refusals
 from benchlab.model.resolve import capacity_of, cell_of, limits_of
 from benchlab.model.validate import place
 
@@ -29,15 +30,17 @@ def expand(protocol: Protocol, cell: Cell | None = None) -> Program:
     Raises
     ------
     benchlab.errors.ProtocolError
-        With file, line and field, for whatever cannot be run.
+        With file, line and field, for whatever cannot be run; one for each step, in `others`.
     """
     cell = cell_of(protocol, cell)
     capacity, basis = capacity_of(protocol, cell)
     nominal = capacity or cell.type.nominal_capacity.number({})
-    limits = limits_of(protocol, cell, nominal)
-    context = Context(protocol, cell, capacity, nominal, limits)
+    problems = Refusals()
+    limits = limits_of(protocol, cell, nominal, problems)
+    context = Context(protocol, cell, capacity, nominal, limits, problems=problems)
     flow = FlowWriter(context)
     flow.write()
+    problems.check()
     program = Program(
         name=protocol.header.name,
         source=protocol.source,

@@ -10,6 +10,7 @@ from benchlab.model.amount import Amount, UnknownAmount
 from benchlab.model.cell import Cell
 from benchlab.model.limits import RunLimits
 from benchlab.model.protocol import Located, Protocol
+from benchlab.model.refusals import Refusals
 from benchlab.model.resolve import NARROW
 from benchlab.model.validate import place
 
@@ -49,6 +50,7 @@ class Context:
     largest_c_ah: float = 0.0
     c_may_change: bool = False
     formed: bool = False
+    problems: Refusals = field(default_factory=Refusals)
 
     def __post_init__(self) -> None:
         self.known["nominal"] = self.bound_capacity_ah

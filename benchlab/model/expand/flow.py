@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +24,6 @@ from benchlab.model.steps import (
     HoldStep,
     OperatorStep,
     ProfileStep,
-    RecordRule,
     RestStep,
     Run,
     Step,
@@ -58,6 +56,7 @@ class FlowWriter:
         self._rounds = [1]
         self._kinds = ["no cycle"]
         self._running: list[str] = []
+        self._refused: set[str] = set()
         self._before: tuple[Amount, float] | None = None
         self._branches = 0
 
@@ -69,10 +68,19 @@ class FlowWriter:
         benchlab.errors.ProtocolError
         """
         self.names.survey()
-        for at in self.context.protocol.steps:
-            self._item(at)
+        self._items(self.context.protocol.steps)
         self.code = self.names.placed(self.code, self.blocks)
         self.blocks = self.names.decided(self.blocks)
+
+    def _items(self, items: tuple[Located, ...]) -> None:
+        """Expand steps one after the other; what is refused is left out, and gathered."""
+        stacks: tuple[list[Any], ...] = (self._around, self._rounds, self._kinds, self._running, self.names.variables)
+        for at in items:
+            depths = [len(stack) for stack in stacks]
+            with self.context.problems.gathered():
+                self._item(at)
+            for stack, depth in zip(stacks, depths, strict=True):
+                del stack[depth:]
 
     def _item(self, at: Located) -> None:
         step = at.step
@@ -146,10 +154,9 @@ class FlowWriter:
         self._kinds.append(own or self._kinds[-1])
         if variable:
             self.names.variables.append(variable)
-        before = len(self.steps)
-        for inner in items:
-            self._item(inner)
-        if len(self.steps) == before:
+        before, refused = len(self.steps), len(self.context.problems.found)
+        self._items(items)
+        if len(self.steps) == before and len(self.context.problems.found) == refused:
             raise self.context.fail(
                 at, "this block holds no step.", "Put a step into it, or remove it.", "steps"
             )
@@ -204,19 +211,26 @@ class FlowWriter:
             )
         if step.label:
             self.names.here(step.label, len(self.code), tuple(self._around))
+        if step.run in self._refused:
+            return  # told already; procedures that run each other would tell it without end
+        refused = len(self.context.problems.found)
         self._running.append(step.run)
         kind = step.counts_as or procedure.counts_as or ""
         self._write_block(at, procedure.steps, kind, step.run)
         self._running.pop()
+        if len(self.context.problems.found) > refused:
+            self._refused.add(step.run)
 
     # steps
 
     def _step(self, at: Located, step: Any) -> None:
         if len(self.steps) >= _MOST_STEPS_WRITTEN:
-            raise self.context.fail(
-                at,
-                f"the protocol has more than {_MOST_STEPS_WRITTEN} steps written out.",
-                "Use repeats in place of procedures that run procedures.",
+            self.context.problems.stop(
+                self.context.fail(
+                    at,
+                    f"the protocol has more than {_MOST_STEPS_WRITTEN} steps written out.",
+                    "Use repeats in place of procedures that run procedures.",
+                )
             )
         fields = self._fields(at, step)
         if step.label:
@@ -238,7 +252,7 @@ class FlowWriter:
             field=at.field,
             text=at.text,
             flags=tuple(flags),
-            **_recorded(rule),
+            **rule.planned(),
             **fields,
         )
         self.steps.append(plan)
@@ -249,6 +263,9 @@ class FlowWriter:
     def _fields(self, at: Located, step: Step) -> dict[str, Any]:
         context = self.context
         if isinstance(step, DriveStep):
+            # a hold behind it inherits its bound; where it is refused, that of the limits will do
+            least = min(context.limits.charge_ampere, context.limits.discharge_ampere)
+            self._before = (Amount("A", least, text=f"{least:g} A"), least)
             fields = driven(context, at, step)
             bound = step.drive if step.drive.unit == "A" else step.current_at_most
             ampere = abs(fields["current_ampere"])
@@ -374,15 +391,3 @@ class FlowWriter:
             code.Branch(self._branches, asked, then, at_most, otherwise, at.text, line, where)
         )
         self._branches += 1
-
-
-def _recorded(rule: RecordRule) -> dict[str, Any]:
-    change = rule.or_change or {}
-    return {
-        "every_second": rule.every if rule.every is not None else math.inf,
-        "or_change_volt": change.get("V", math.inf),
-        "or_change_ampere": change.get("A", math.inf),
-        "or_change_ah": change.get("Ah", math.inf),
-        "log_per_decade": rule.log_time or 0,
-        "at_second": rule.at or (),
-    }

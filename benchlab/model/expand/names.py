@@ -41,6 +41,7 @@ class Names:
         self.variables: list[str] = []
         self.results: set[str] = set()
         self._labels: dict[str, Located] = {}
+        self._written: set[str] = set()
         self._values: set[str] = set()
         self._marks: set[str] = set()
         self._places: dict[str, list[tuple[int, tuple[int, ...]]]] = {}
@@ -58,12 +59,14 @@ class Names:
         if highest:
             largest = highest * self.context.bound_capacity_ah
             self.context.largest_c_ah = max(self.context.largest_c_ah, largest)
-        for name in self._values & self._labels.keys():
-            raise self.context.fail(
-                self._labels[name],
-                f"'{name}' names both a step and a kept value.",
-                "Rename one of them.",
-                "label",
+        for name in sorted(self._values & self._labels.keys()):
+            self.context.problems.add(
+                self.context.fail(
+                    self._labels[name],
+                    f"'{name}' names both a step and a kept value.",
+                    "Rename one of them.",
+                    "label",
+                )
             )
 
     def _survey(self, steps: tuple[Located, ...]) -> float:
@@ -71,15 +74,19 @@ class Names:
         for at in steps:
             step = at.step
             label = getattr(step, "label", None)
+            if label:
+                self._written.add(label)
             if label and not isinstance(step, Block | Every | Run | Action):
                 before = self._labels.get(label)
                 if before is not None and type(before.step) is not type(step):
-                    raise self.context.fail(
-                        at,
-                        f"the label '{label}' names steps of different kinds (also line"
-                        f" {before.node.line}).",
-                        "Rename one of them.",
-                        "label",
+                    self.context.problems.add(
+                        self.context.fail(
+                            at,
+                            f"the label '{label}' names steps of different kinds (also line"
+                            f" {before.node.line}).",
+                            "Rename one of them.",
+                            "label",
+                        )
                     )
                 self._labels[label] = at
             if isinstance(step, Keep):
@@ -213,33 +220,35 @@ class Names:
     def placed(
         self, instructions: list[code.Instruction], blocks: list[code.Block]
     ) -> list[code.Instruction]:
-        """Return the code with every jump's target put in."""
+        """Return the code with every jump's target put in, but for those that are refused."""
         done: list[code.Instruction] = []
         for item in instructions:
-            if isinstance(item, code.Branch):
-                condition = item.condition
-                if condition.quantity == "ended":
-                    condition = replace(condition, by=self._reason(item.where, condition))
-                otherwise = self._target(item.otherwise, blocks) if item.otherwise else None
-                item = replace(
-                    item,
-                    condition=condition,
-                    then=self._target(item.then, blocks),
-                    otherwise=otherwise,
-                )
-            elif isinstance(item, code.SetC) and item.otherwise is not None:
-                item = replace(item, otherwise=self._target(item.otherwise, blocks))
-            done.append(item)
+            with self.context.problems.gathered():
+                done.append(self._with_targets(item, blocks))
         return done
+
+    def _with_targets(self, item: code.Instruction, blocks: list[code.Block]) -> code.Instruction:
+        if isinstance(item, code.Branch):
+            condition = item.condition
+            if condition.quantity == "ended":
+                condition = replace(condition, by=self._reason(item.where, condition))
+            otherwise = self._target(item.otherwise, blocks) if item.otherwise else None
+            then = self._target(item.then, blocks)
+            return replace(item, condition=condition, then=then, otherwise=otherwise)
+        if isinstance(item, code.SetC) and item.otherwise is not None:
+            return replace(item, otherwise=self._target(item.otherwise, blocks))
+        return item
 
     def decided(self, blocks: list[code.Block]) -> list[code.Block]:
         """Return the blocks with every end that their conditions name by its text put in."""
-        return [
-            replace(block, until=replace(block.until, by=self._reason(block.where, block.until)))
-            if block.until is not None and block.until.quantity == "ended"
-            else block
-            for block in blocks
-        ]
+        done: list[code.Block] = []
+        for block in blocks:
+            asked = block.until
+            if asked is not None and asked.quantity == "ended":
+                with self.context.problems.gathered():
+                    asked = replace(asked, by=self._reason(block.where, asked))
+            done.append(replace(block, until=asked))
+        return done
 
     def _target(self, jump: code.Jump, blocks: list[code.Block]) -> code.Jump:
         if jump.place > -1_000_000:
@@ -251,6 +260,8 @@ class Names:
             for target, inside in self._places.get(label, [])
             if inside == around[: len(inside)]
         ]
+        if not reached and self.context.problems.found and label in self._written:
+            return jump  # it may stand in what was refused already
         if not reached:
             where = (
                 "stands inside a repeat that the jump is not in"
@@ -260,7 +271,7 @@ class Names:
             raise self.context.fail(
                 at,
                 f"the label '{label}' {where}.",
-                f"Labels: {', '.join(sorted(self._places)) or 'none'}.",
+                f"Labels: {', '.join(sorted(self._written)) or 'none'}.",
                 key,
             )
         deepest = max(len(inside) for _, inside in reached)
@@ -284,6 +295,8 @@ class Names:
         """Return the reason, as it is stored, of the end that a condition names by its text."""
         if not condition.label:  # of the step just before, whose reason is known
             return condition.by
+        if self.context.problems.found and condition.label not in self._texts:
+            return condition.by  # its step was refused already
         texts = [
             (reason, text)
             for found in self._texts.get(condition.label, [])
