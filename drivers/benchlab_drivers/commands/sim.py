@@ -1,10 +1,12 @@
-r"""Serve a simulated instrument with a simulated cell to anybody's program.
+r"""Serve a simulated instrument to anybody's program, or compare one with the real instrument.
 
   benchlab sim serve keithley2450 --cell lfp_graphite_26650 --port 5025
   benchlab sim serve keysight_rp7900 --pty --faults faults.yaml
   benchlab sim serve --world bench.yaml
+  benchlab sim verify keithley2450 --against TCPIP::192.168.0.7::5025::SOCKET
 
-Prints one line of JSON (its resource name) and serves until Ctrl-C.
+`serve` prints one line of JSON (its resource name) and serves until Ctrl-C. `verify` drives no
+current and leaves the output off; 0: no difference, 16: some, kept in a file.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "serve a simulated instrument with a simulated cell"
+HELP = "serve a simulated instrument, or compare it with the real one"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,17 +37,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--faults", type=Path, metavar="FILE", help="a script of what goes wrong (docs/faults.md)"
     )
+    verify = actions.add_parser("verify", help="compare a real instrument with its simulated one")
+    verify.add_argument("name", metavar="NAME", help="the instrument's driver")
+    verify.add_argument("--against", required=True, metavar="RESOURCE", help="the real one")
+    verify.add_argument("--channel", default="1", help="of an instrument that has several (1)")
+    verify.add_argument("--connected", action="store_true", help="something may be connected")
+    verify.add_argument(
+        "--bound-volt", type=float, metavar="VOLT", help="more than this is a cell (0.1)"
+    )
+    verify.add_argument(
+        "--out", type=Path, metavar="FILE", help="the differences (NAME.verify.json)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT, or compare.
 
     Raises
     ------
     benchlab.errors.UsageError
         No such instrument or cell (the message lists those there are), a negative seed, words that
         do not fit together, or a script or world with a mistake (its line is named).
+    benchlab.errors.FindingsFound
+        The simulated instrument differs from the real one.
     """
+    if args.action == "verify":
+        from benchlab_drivers.sim._verify_report import verify_and_report
+
+        return verify_and_report(args)
     from benchlab.bench.twin import TwinSpec
     from benchlab.errors import UsageError
     from benchlab_drivers.sim.serve import serve, serve_world
