@@ -154,7 +154,7 @@ def install(extra: str) -> None:
     else:
         STATE.write_text(UNFINISHED, "utf-8")
     what = f".[{extra}]" if extra else "."
-    size = "850" if extra else "350"
+    size = {"": 400, "gui": 900}.get(extra, 1900)
     say(f"installing {what} into {VENV}; the first time this takes minutes and up to {size} MB")
     # By environment, so that the build of the package is bound as well; the second name is what
     # newer versions of pip read for that. Relative: the value is split at blanks.
