@@ -257,30 +257,30 @@ class Counter:
 
     def restore(self, state: Mapping[str, Any], now: float) -> None:
         """Count on from a state, as if now were the instant it was taken at."""
-        put_back(self, state, _KEPT, _TIMES, now, _EMPTY)
+        put_back(self, state, _KEPT, _TIMES, now)
         self._base, self._start = Totals(*self._base), Totals(*self._start)
         self._both = None if self._both is None else Totals(*self._both)
         self._carried = (self._carried[0], self._carried[1])
 
 
 _TIMES = ("_time",)
-_KEPT = (
-    "_time",
-    "_base",
-    "_start",
-    "_both",
-    "charge",
-    "_energy",
-    "_carried",
-    "_direction",
-    "_integrate",
-    "_current",
-    "_power",
-    "_low",
-    "_high",
-    "_count",
-)
-_EMPTY = {"_low": math.inf, "_high": -math.inf, "_both": None}
+_NOTHING = (0.0, 0.0, 0.0, 0.0)
+_KEPT = {
+    "_time": math.nan,
+    "_base": _NOTHING,
+    "_start": _NOTHING,
+    "_both": None,
+    "charge": 0.0,
+    "_energy": 0.0,
+    "_carried": (0.0, 0.0),
+    "_direction": 0,
+    "_integrate": False,
+    "_current": 0.0,
+    "_power": 0.0,
+    "_low": math.inf,
+    "_high": -math.inf,
+    "_count": 0,
+}
 
 
 def _areas(before: float, after: float, hours: float) -> tuple[float, float]:

@@ -300,27 +300,27 @@ class Guard:
 
     def restore(self, state: Mapping[str, Any], now: float) -> None:
         """Guard on from a state, as if now were the instant it was taken at."""
-        put_back(self, state, _KEPT, _TIMES, now, {"_rail": math.inf})
+        put_back(self, state, _KEPT, _TIMES, now)
         if self._formed:
             self.arm_formed()
 
 
 _TIMES = frozenset({"_heard", "_since"})
-_KEPT = (
-    "_formed",
-    "_contact",
-    "_absent",
-    "_since",
-    "_heard",
-    "_suspect",
-    "_driven",
-    "_hold",
-    "_open",
-    "_sign",
-    "_least_current",
-    "_bound",
-    "_rail",
-    "_cutoff",
-    "_last",
-    "_volt",
-)
+_KEPT = {
+    "_formed": False,
+    "_contact": True,
+    "_absent": False,
+    "_since": math.nan,
+    "_heard": math.nan,
+    "_suspect": "",
+    "_driven": False,
+    "_hold": False,
+    "_open": True,
+    "_sign": 0,
+    "_least_current": 0.0,
+    "_bound": math.nan,
+    "_rail": math.inf,
+    "_cutoff": 0.0,
+    "_last": 0.0,
+    "_volt": math.nan,
+}

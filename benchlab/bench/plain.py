@@ -16,33 +16,36 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def taken(owner: object, names: Collection[str], times: Collection[str], now: float) -> Any:
-    """Return the named attributes of an object; times as seconds before now."""
-    return {
-        name: plain(getattr(owner, name) - now if name in times else getattr(owner, name))
-        for name in names
-    }
+def taken(owner: object, kept: Mapping[str, Any], times: Collection[str], now: float) -> Any:
+    """Return an object's attributes, without those that are as `kept` says.
+
+    Parameters
+    ----------
+    kept : Mapping
+        What a value that is left out, or null, stands for, by the attribute's name.
+    times : Collection
+        Which of them are instants: they become seconds before now.
+    """
+    found = {}
+    for name, usual in kept.items():
+        value = getattr(owner, name)
+        if value != usual and (value == value or usual == usual):
+            found[name] = plain(value - now if name in times else value)
+    return found
 
 
 def put_back(
     owner: object,
     state: Mapping[str, Any],
-    names: Collection[str],
+    kept: Mapping[str, Any],
     times: Collection[str],
     now: float,
-    empty: Mapping[str, Any],
 ) -> None:
-    """Give an object its attributes back, as if now were the instant they were taken at.
-
-    Parameters
-    ----------
-    empty : Mapping
-        What null stands for, by name; NaN for every other one.
-    """
-    for name in names:
-        value = state[name]
+    """Give an object its attributes back, as if now were the instant they were taken at."""
+    for name, usual in kept.items():
+        value = state.get(name)
         if value is None:
-            value = empty.get(name, math.nan)
+            value = usual
         elif name in times:
             value += now
         setattr(owner, name, value)

@@ -27,7 +27,7 @@ def caught_up(state: Mapping[str, Any]) -> Mapping[str, Any]:
         "charge": state["step_charge_ah"],
         "_energy": state["step_energy_wh"],
     }
-    watches = [later(watch, since) for watch in state["watches"]]
+    watches = [later(watch, since) for watch in state.get("watches", ())]
     return {**state, "step": step, "counter": counter, "watches": watches}
 
 
@@ -48,8 +48,8 @@ class Resumption:
     def __init__(self, state: Mapping[str, Any], run: StepRunner) -> None:
         state = caught_up(state)
         counter = state["counter"]
-        self.carried = (counter["charge"] or 0.0, counter["_energy"] or 0.0)
-        self.elapsed = -(state["step"]["_began"] or 0.0)
+        self.carried = (counter.get("charge") or 0.0, counter.get("_energy") or 0.0)
+        self.elapsed = -(state["step"].get("_began") or 0.0)
         self._state = state
         self._run = run
         then = state.get("unix_time_nanosecond")

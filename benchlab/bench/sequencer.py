@@ -27,28 +27,27 @@ HOLD_FALL = 0.005
 
 
 TIMES = frozenset({"_began", "_hold_began", "_last_time", "wake", "look"})
-_EMPTY = {"wake": math.inf, "look": math.inf}
-_KEPT = (
-    "sign",
-    "wake",
-    "look",
-    "in_hold",
-    "net_before",
-    "_began",
-    "_hold_began",
-    "_bound",
-    "_set",
-    "_last_time",
-    "_last_voltage",
-    "_plateau",
-    "_below",
-    "_last_current",
-    "_suspect",
-    "_doubt",
-    "_readings",
-    "_margin",
-    "_short_steps",
-)
+_KEPT = {
+    "sign": 0,
+    "wake": math.inf,
+    "look": math.inf,
+    "in_hold": False,
+    "net_before": 0.0,
+    "_began": math.nan,
+    "_hold_began": math.nan,
+    "_bound": math.nan,
+    "_set": 0.0,
+    "_last_time": math.nan,
+    "_last_voltage": math.nan,
+    "_plateau": 0.0,
+    "_below": 0,
+    "_last_current": 0.0,
+    "_suspect": False,
+    "_doubt": "",
+    "_readings": 0,
+    "_margin": 0.0,
+    "_short_steps": 0,
+}
 
 
 class Sequencer:
@@ -101,7 +100,7 @@ class Sequencer:
         self._below = 0
         self._last_current = 0.0
         self._suspect = False
-        self._doubt = False
+        self._doubt = ""
         self._readings = 0
         self._margin = 0.0
         self._short_steps = 0
@@ -179,7 +178,7 @@ class Sequencer:
         self._plateau = 0.0
         self._set = abs(plan.current_ampere)
         self._below = self._readings = 0
-        self._suspect = self._doubt = False
+        self._suspect, self._doubt = False, ""
         own, bound = began + plan.end_time_second, began + plan.at_most_second
         self.wake = min(own, bound)
         self.time_end = End.TIME if own <= bound else End.AT_MOST
@@ -286,14 +285,16 @@ class Sequencer:
         )
         held = [item for item in self.watches if item.holds(sample)]
         if not held or (self.plan.all_ends and len(held) < len(self.watches)):
-            self._doubt = False
+            self._doubt = ""
             return None
         deciding = held if self.plan.all_ends else held[:1]
-        if any(item.confirm for item in deciding) and not self._doubt:
-            self._doubt = True
+        reason = End.ALL if self.plan.all_ends else held[0].reason
+        # a glitch of one quantity is no witness for a glitch of another one
+        if any(item.confirm for item in deciding) and self._doubt != reason:
+            self._doubt = str(reason)
             return End.CONFIRM
-        self._doubt = False
-        return End.ALL if self.plan.all_ends else held[0].reason
+        self._doubt = ""
+        return reason
 
     def tick(self, now: float) -> str | None:
         """Say whether the step's time is over."""
@@ -346,20 +347,20 @@ class Sequencer:
             **self.walker.state(),
             "time_end": str(self.time_end),
             "step": taken(self, _KEPT, TIMES, now),
-            "watches": [item.state(now) for item in self.watches],
+            **({"watches": [item.state(now) for item in self.watches]} if self.watches else {}),
         }
 
     def restore(self, state: Mapping[str, Any], now: float) -> StepPlan:
         """Stand where a state was taken, inside the same step, as if now were that instant."""
         self.plan = self.walker.restore(state)
-        put_back(self, state["step"], _KEPT, TIMES, now, _EMPTY)
+        put_back(self, state["step"], _KEPT, TIMES, now)
         self.time_end = state["time_end"]
         self._target = self.plan.hold_volt if self.plan.has_hold else self.plan.end_volt
         kept = [
             item for item in self.plan.watched if item.end.kind != "clock" or self.plan.all_ends
         ]
         self.watches = tuple(watch(item, self.sign, self.walker.marks) for item in kept)
-        for judge, seen in zip(self.watches, state["watches"], strict=True):
+        for judge, seen in zip(self.watches, state.get("watches", ()), strict=True):
             judge.restore(seen, now)
         return self.plan
 
@@ -377,7 +378,7 @@ class Sequencer:
         driven = self.plan.driven
         self.restore(state, now if driven else now - away)
         self.sign, self._set, self._bound = sign, ampere, bound
-        self._suspect = self._doubt = False
+        self._suspect, self._doubt = False, ""
         self._below = 0
         self.look, self._last_time = math.inf, math.nan
         self.net_before -= net_ah

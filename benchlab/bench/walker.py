@@ -18,6 +18,7 @@ from benchlab.model.program import Program, StepPlan
 
 __all__ = ["Finished", "NoStep", "Told", "Walker"]
 
+_NONE: tuple[object, ...] = (None, [], {})
 _MOST_IN_NO_TIME = 10_000
 """Instructions between two steps; only a repeat that jumps over all its steps comes near."""
 
@@ -321,12 +322,14 @@ class Walker:
     # state
 
     def state(self) -> dict[str, Any]:
-        """Return where the program stands, as plain values."""
-        return {
+        """Return where the program stands, as plain values; what is empty is left out."""
+        place = {
             "step_count": self.step_count,
             "cycle_count": self.cycle_count,
             "step_id": self._written.step_id,
             "place": self._place,
+        }
+        rest = {
             "blocks": [[f.block, f.round, f.rounds, f.counted] for f in self._stack],
             "known": {
                 name: value
@@ -341,24 +344,25 @@ class Walker:
             "jumps": [[number, count] for number, count in self._jumps.items()],
             "rows": [[number, *pair] for number, pair in self._rows.items()],
         }
+        return {**place, **{name: value for name, value in rest.items() if value not in _NONE}}
 
     def restore(self, state: Mapping[str, Any]) -> StepPlan:
         """Stand where a state was taken, in the same step."""
         self.step_count, self.cycle_count = state["step_count"], state["cycle_count"]
         self._place = state["place"]
         self._stack = []
-        for block, turn, rounds, counted in state["blocks"]:
+        for block, turn, rounds, counted in state.get("blocks", ()):
             frame = _Frame(block, rounds)
             frame.round, frame.counted = turn, counted
             self._stack.append(frame)
-        self.known = {**self._program.known, **state["known"]}
-        self.marks = dict(state["marks"])
-        self.formed_low_volt = state["formed_low_volt"]
-        self.chamber_celsius = state["chamber_celsius"]
-        self._reasons = dict(state["reasons"])
-        self._runs = dict(state["runs"])
-        self._jumps = {number: count for number, count in state["jumps"]}
-        self._rows = {number: (row, seen) for number, row, seen in state["rows"]}
+        self.known = {**self._program.known, **state.get("known", {})}
+        self.marks = dict(state.get("marks", {}))
+        self.formed_low_volt = state.get("formed_low_volt")
+        self.chamber_celsius = state.get("chamber_celsius")
+        self._reasons = dict(state.get("reasons", {}))
+        self._runs = dict(state.get("runs", {}))
+        self._jumps = {number: count for number, count in state.get("jumps", ())}
+        self._rows = {number: (row, seen) for number, row, seen in state.get("rows", ())}
         self._written = self._program.steps[state["step_id"]]
         return self.renumbered()
 

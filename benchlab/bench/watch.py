@@ -1,8 +1,7 @@
 """The rarer ends of a step, each judged reading by reading; pure.
 
-Windows are kept in sixteen parts, so that an hour costs no more than a minute, and a condition over
-an hour is judged over an hour and at most four minutes more. A single false value ends nothing:
-peaks need two values, each end of a slope three, and everything else a second one that agrees.
+A single false value ends nothing: peaks need two values, and everything that one value could fake a
+second one that agrees.
 """
 
 from __future__ import annotations
@@ -12,13 +11,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from benchlab.bench.window import Change, Slope
 from benchlab.model.program import Watched
 
 __all__ = ["Sample", "Watch", "clock_end", "later", "watch"]
 
-_PARTS = 16
-_TRIMMED = 3
-"""So many values make the end of a slope; its lowest and its highest are left out."""
+_OVER_TIME = ("change", "slope")
 
 
 class Sample(NamedTuple):
@@ -54,16 +52,22 @@ class Watch:
         self.name = end.name
         self.confirm = end.kind in ("voltage", "drop", "current")
         self.by_clock = end.kind == "time" and bool(end.name)
-        self.window = end.window_second
+        second = end.window_second
+        self._window = (
+            Slope(second, self.value, self.above)
+            if end.kind == "slope"
+            else Change(second, self.value)
+        )
         self._sensed: Mapping[str, float] | None = {}
         self._agreed = 0
         self._before = math.nan
-        self._parts: list[list[float]] = []
         self._peak = math.nan
 
     def holds(self, sample: Sample) -> bool:
         """Say whether the condition holds at a reading."""
         kind = self.kind
+        if kind in _OVER_TIME:
+            return self._over_window(sample)
         if kind == "voltage":
             return self._beyond(sample.voltage)
         if kind == "sensor":
@@ -82,9 +86,7 @@ class Watch:
             return (moved if self.above else -moved) >= self.value
         if kind == "time":
             return sample.elapsed >= self.value
-        if kind == "drop":
-            return self._dropped(sample.voltage)
-        return self._over_window(sample)
+        return self._dropped(sample.voltage)
 
     def _is_new(self, sensed: Mapping[str, float]) -> bool:
         """Say whether the sensors were read again: less often than the cell is."""
@@ -105,38 +107,22 @@ class Watch:
         return self._peak - seen >= self.value
 
     def _over_window(self, sample: Sample) -> bool:
-        seen = {"voltage_volt": sample.voltage, "current_ampere": sample.current}.get(
-            self.name, sample.sensed.get(self.name, math.nan)
-        )
-        if seen != seen:
+        name = self.name
+        if name == "voltage_volt":
+            seen = sample.voltage
+        elif name == "current_ampere":
+            seen = sample.current
+        elif self._is_new(sample.sensed):
+            seen = sample.sensed.get(name, math.nan)
+        else:
             return False
-        if self.name not in ("voltage_volt", "current_ampere") and not self._is_new(sample.sensed):
-            return False
-        parts, width = self._parts, self.window / _PARTS
-        few = self.kind == "slope" and bool(parts) and parts[-1][4] < _TRIMMED
-        if not parts or (sample.time - parts[-1][0] >= width and not few):
-            parts.append([sample.time, seen, seen, 0.0, 0.0])
-        last = parts[-1]
-        last[1], last[2] = min(last[1], seen), max(last[2], seen)
-        last[3] += seen
-        last[4] += 1.0
-        # the window may be longer than asked by one part, never shorter
-        while len(parts) > 1 and sample.time - parts[1][0] >= self.window:
-            del parts[0]
-        if sample.time - parts[0][0] < self.window:
-            return False
-        if self.kind == "change":
-            return max(p[2] for p in parts) - min(p[1] for p in parts) < self.value
-        if parts[0] is last or last[4] < _TRIMMED:
-            return False
-        slope = (_trimmed(last) - _trimmed(parts[0])) / (last[0] - parts[0][0])
-        return slope > self.value if self.above else slope < self.value
+        return seen == seen and self._window.holds(sample.time, seen)
 
     def state(self, now: float) -> list[Any]:
         """Return the condition and what was seen, as plain values; times as seconds before now."""
         peak = None if math.isnan(self._peak) else self._peak
         value = None if math.isnan(self.value) else self.value
-        parts = [[now - part[0], *part[1:]] for part in self._parts]
+        parts = [[now - part[0], *part[1:]] for part in self._window.parts]
         before = None if math.isnan(self._before) else self._before
         return [self.kind, value, self.mark, peak, parts, before, self._agreed, self.by_clock]
 
@@ -148,13 +134,7 @@ class Watch:
         self.value = math.nan if value is None else value
         self._peak = math.nan if peak is None else peak
         self._before = math.nan if before is None else before
-        self._parts = [[now - part[0], *part[1:]] for part in parts]
-
-
-def _trimmed(part: list[float]) -> float:
-    """Return the mean of a part without its lowest and its highest value."""
-    _, low, high, total, count = part
-    return (total - low - high) / (count - 2.0)
+        self._window.put_back([[now - part[0], *part[1:]] for part in parts])
 
 
 def later(state: list[Any], second: float) -> list[Any]:

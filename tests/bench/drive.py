@@ -39,7 +39,7 @@ class Drive:
         self.now = 1024.0
         self.volt = 3.7
         self.events = 0
-        self.largest = 0
+        self.largest = self.largest_sequencer = 0
         self.trace = []
 
     def save(self):
@@ -52,6 +52,8 @@ class Drive:
         }
         text = json.dumps(kept)
         self.largest = max(self.largest, len(text))
+        alone = json.dumps(kept["sequencer"], separators=(",", ":"))  # as the journal has it
+        self.largest_sequencer = max(self.largest_sequencer, len(alone))
         if self.events == self.save_at:
             kept = json.loads(text)
             sensed = self.sequencer.sensed

@@ -143,7 +143,16 @@ def test_a_state_is_small():
     program = made([f"{{repeat: 3, steps: [{', '.join(s for s in STEPS if 'go to' not in s)}]}}"])
     drive = Drive(program, 1)
     drive.run()
-    assert drive.largest < 4096, drive.largest
+    assert drive.largest < 3072, drive.largest
+
+
+def test_the_sequencers_state_is_a_few_hundred_bytes_and_a_window_adds_its_parts():
+    cycles = "{repeat: 3, counts_as: cycle, steps: [{charge: C/2, until: 4.2 V, at_most: 3 h}]}"
+    window = "{rest: 9 h, output: zero current, until: change below 1 uV in 1 h}"
+    for steps, most in (([cycles], 600), ([window], 1300)):
+        drive = Drive(made(steps), 1)
+        drive.run()
+        assert 200 < drive.largest_sequencer < most, (steps, drive.largest_sequencer)
 
 
 def test_a_jump_out_of_a_repeat_does_not_begin_anew_in_each_round():
