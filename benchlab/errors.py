@@ -9,6 +9,7 @@ BenchError                    1   (never raised itself)
 │   └── FileExists           12   refuses to write over something
 ├── ProtocolError            13   a protocol, with file, line and field
 ├── CellError                14   a cell description, with file, line and field
+├── BenchFileError           17   bench.yaml, with file, line and field
 ├── ForeignDataError         15   a foreign data file that cannot be converted
 ├── FindingsFound            16   benchlab check found something in a run
 ├── LinkError                20   the wire to an instrument
@@ -23,15 +24,19 @@ BenchError                    1   (never raised itself)
 ├── RunTripped               30   a limit or a fault ended the run; the output is proven off
 ├── RunStopped               31   an operator stopped the run; the output is proven off
 ├── OutputNotProvenOff       40   the output could not be proven off: act by hand
-└── StorageError             50   the disk is full, read-only or gone
+├── StorageError             50   the disk is full, read-only or gone
+├── PartSilent               60   a part of the bench does not answer, or answers nonsense
+└── ChannelBusy              61   a test runs there, or somebody else has it
 """
 
 from __future__ import annotations
 
 __all__ = [
     "BenchError",
+    "BenchFileError",
     "CellCheckError",
     "CellError",
+    "ChannelBusy",
     "FileError",
     "FileExists",
     "FileMissing",
@@ -46,6 +51,7 @@ __all__ = [
     "LinkRefused",
     "LinkTimeout",
     "OutputNotProvenOff",
+    "PartSilent",
     "ProtocolError",
     "RunStopped",
     "RunTripped",
@@ -155,6 +161,12 @@ class CellError(BenchError):
     exit_code = 14
 
 
+class BenchFileError(BenchError):
+    """A description of a bench that cannot be used, with its file, line and field."""
+
+    exit_code = 17
+
+
 class ForeignDataError(BenchError):
     """A foreign data file that cannot be converted."""
 
@@ -258,3 +270,15 @@ class StorageError(BenchError):
     """The disk is full, read-only or gone."""
 
     exit_code = 50
+
+
+class PartSilent(BenchError):
+    """A part of the bench (worker, hub, supervisor) does not answer, or answers nonsense."""
+
+    exit_code = 60
+
+
+class ChannelBusy(BenchError):
+    """A test runs where something was asked that would disturb it, or somebody else has it."""
+
+    exit_code = 61

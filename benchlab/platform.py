@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import stat
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from typing import Any
 
 __all__ = [
     "boot_id",
     "boottime",
+    "detached",
     "hold_lock",
     "is_locked",
+    "is_stopped",
+    "kill_process",
     "lock_file",
     "preallocate",
+    "private_folder",
+    "process_started",
+    "replace_file",
     "start_writing",
     "sync_data",
     "sync_folder",
@@ -169,3 +179,111 @@ def is_locked(path: str | os.PathLike[str]) -> bool:
         except BlockingIOError:
             return True
     return False
+
+
+# processes
+
+
+def process_started(pid: int) -> str:
+    """Return what tells a process from a later one of the same number; empty: there is none."""
+    if sys.platform == "linux":
+        with suppress(OSError, IndexError):
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                words = file.read().rpartition(b")")[2].split()
+            # a zombie has ended: whoever started it has only not looked yet
+            return "" if words[0] in (b"Z", b"X") else f"{boot_id()}:{words[19].decode()}"
+        return ""
+    if sys.platform == "win32":
+        return _created_windows(pid)
+    with suppress(OSError):
+        os.kill(pid, 0)
+        return "living"
+    return ""
+
+
+def is_stopped(pid: int) -> bool:
+    """Say whether a process was halted by a signal and moves no more; only Linux tells."""
+    if sys.platform == "linux":
+        with suppress(OSError, IndexError), open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] == b"T"
+    return False
+
+
+def kill_process(pid: int, started: str) -> bool:
+    """End a process at once, if it is still the one that began then; say whether it was."""
+    if not started or process_started(pid) != started:
+        return False
+    with suppress(OSError):
+        os.kill(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+        return True
+    return False
+
+
+def detached() -> dict[str, Any]:
+    """Return the arguments of `subprocess.Popen` that let a child outlive terminal and parent."""
+    if sys.platform == "win32":
+        import subprocess
+
+        apart = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
+        return {"creationflags": apart | subprocess.CREATE_BREAKAWAY_FROM_JOB}
+    return {"start_new_session": True}
+
+
+def _created_windows(pid: int) -> str:
+    if sys.platform != "win32":
+        return ""
+    import ctypes
+
+    kernel = ctypes.windll.kernel32
+    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+    if not handle:
+        return ""
+    try:
+        times = [ctypes.c_ulonglong() for _ in range(4)]
+        if not kernel.GetProcessTimes(handle, *(ctypes.byref(item) for item in times)):
+            return ""
+        return "" if times[1].value else str(times[0].value)
+    finally:
+        kernel.CloseHandle(handle)
+
+
+# files that one user alone may read
+
+
+def private_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder that nobody else may look into.
+
+    Raises
+    ------
+    PermissionError
+        There is one that is somebody else's, or open to others.
+    """
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    if os.name != "posix":
+        return
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise PermissionError(errno.EPERM, "it is open to others, or not this user's", str(path))
+
+
+def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
+    """Put new content in the place of a file at one stroke, on the disk when this returns.
+
+    Whoever reads meanwhile finds the old content or the new.
+    """
+    beside = f"{os.fspath(path)}.{os.getpid()}.{threading.get_ident()}.new"
+    descriptor = os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, data)
+        sync_data(descriptor)
+    finally:
+        os.close(descriptor)
+    for left in range(20, -1, -1):
+        try:
+            os.replace(beside, path)
+            break
+        except PermissionError:  # Windows: somebody reads it just now
+            if sys.platform != "win32" or not left:
+                raise
+            time.sleep(0.005)
+    sync_folder(os.path.dirname(os.fspath(path)) or ".")
