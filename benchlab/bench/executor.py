@@ -130,8 +130,9 @@ class ExecutorRow(NamedTuple):
     sequence : int
         The instrument's own number of the row: 1, 2, 3, … where it is replayable.
     step, cycle : int
-        The instrument's step number, and its loop counter (0: it has none). A step begins where
-        one of them changes or `step_second` falls.
+        The instrument's step number, and its loop counter (0: it has none); of one that streams,
+        how many steps began so far. A step begins where one of them changes or `step_second`
+        falls.
     step_second : float
         Since the step began, by the instrument's clock.
     voltage, current : float
@@ -145,7 +146,11 @@ class ExecutorRow(NamedTuple):
     flags : int
         Bits of `benchlab.model.flags.RowFlag`.
     values : Mapping
-        What else the instrument recorded, by name with its unit (``frequency_hertz``).
+        What else the instrument recorded, by name with its unit: ``current_range_ampere``; of a
+        point of a spectrum ``frequency_hertz``, ``real_impedance_ohm``,
+        ``imaginary_impedance_ohm``.
+    heard : float
+        Clock seconds at which a row that is streamed came; NaN: it was fetched.
     """
 
     sequence: int
@@ -160,6 +165,7 @@ class ExecutorRow(NamedTuple):
     temperature: float = math.nan
     flags: int = 0
     values: Mapping[str, float] = MappingProxyType({})
+    heard: float = math.nan
 
 
 class StepEnd(NamedTuple):
@@ -332,6 +338,32 @@ class Executor(Protocol):
         benchlab.errors.LinkError
         benchlab.errors.InstrumentRefused
             The instrument does not hold that test any more.
+        """
+
+    def pause(self, channel: str) -> str:
+        """Ask for a pause with the circuit open; return when that will be, in words.
+
+        Raises
+        ------
+        benchlab.errors.Unsupported
+            It cannot, and why.
+        benchlab.errors.InstrumentRefused, benchlab.errors.LinkError
+        """
+
+    def resume(self, channel: str) -> None:
+        """Go on after a pause, or take back one that was asked for.
+
+        Raises
+        ------
+        benchlab.errors.Unsupported, benchlab.errors.InstrumentRefused, benchlab.errors.LinkError
+        """
+
+    def skip(self, channel: str, step: int) -> None:
+        """End the step under way, and go on with the instrument's step of that number.
+
+        Raises
+        ------
+        benchlab.errors.Unsupported, benchlab.errors.InstrumentRefused, benchlab.errors.LinkError
         """
 
     def stop(self, channel: str) -> OffProof:

@@ -1,8 +1,9 @@
 """Carries a run on an instrument that executes it by itself: starts, fetches, judges, stops.
 
-The instrument goes on whatever becomes of the host. A host that comes back gives the number of rows
-and steps that its journal holds; everything is fetched again from the first row, and only what is
-new is written: no row is lost or doubled, and the program is walked along anew.
+The instrument goes on whatever becomes of the host. A host that comes back gives what its journal
+holds: it stands where the last whole state was taken, fetches what was recorded since, and writes
+what is new: no row is lost or doubled, however long the test is. Where the instrument only streams,
+what nobody heard is a gap.
 """
 
 from __future__ import annotations
@@ -10,81 +11,43 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
 from benchlab.bench import commands
 from benchlab.bench.clock import Clock
 from benchlab.bench.executor import ChannelState, ChannelStatus, Compiled, Executor
-from benchlab.bench.executor_record import ExecutorRecord, Onward
+from benchlab.bench.executor_commands import Asked
+from benchlab.bench.executor_onward import Onward
+from benchlab.bench.executor_record import ExecutorRecord
+from benchlab.bench.executor_start import EarlierHost, prepare_executor
 from benchlab.bench.guard import Trip
 from benchlab.bench.lateness import Lateness
 from benchlab.bench.outcome import Outcome, Progress
-from benchlab.bench.roles import OffProof, Reading
+from benchlab.bench.roles import OffProof
 from benchlab.bench.sensing import Surroundings
 from benchlab.bench.sink import Sink
 from benchlab.bench.step_runner import Ended
 from benchlab.bench.thermal import Thermal
 from benchlab.errors import (
     BenchError,
-    CellCheckError,
     InstrumentRefused,
     LinkError,
     StorageError,
     Unsupported,
 )
-from benchlab.model.limits import RunLimits
 from benchlab.model.program import Program
 
 __all__ = ["EarlierHost", "ExecutorWorker", "prepare_executor"]
 
 VIRTUAL_POLL_SECOND = 60.0
+STREAM_POLL_SECOND = 1.0
+"""The same of an instrument that streams: when it is heard tells when it was."""
 LINK_PATIENCE_SECOND = 600.0
 LINK_AGAIN_SECOND = 2.0
 LAST_ROWS_SECOND = 30.0
 """How long rows of a test that has ended may still be on their way."""
 BUSY = frozenset({ChannelState.RUNNING, ChannelState.PAUSED})
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierHost:
-    """What the journal of a host that died holds.
-
-    Attributes
-    ----------
-    run_id : str
-        The instrument's name of the test; empty: the host died before it was told.
-    unix_ns : int
-        UTC of the start of the test.
-    rows, steps : int
-        Recorded so far.
-    """
-
-    run_id: str
-    unix_ns: int
-    rows: int
-    steps: int
-
-
-def prepare_executor(executor: Executor, channel: str, limits: RunLimits) -> Reading:
-    """Return what the instrument sees of the cell before any current.
-
-    Raises
-    ------
-    benchlab.errors.CellCheckError
-        The cell's voltage is outside the limits: wrong cell, or wired the wrong way round.
-    benchlab.errors.InstrumentRefused
-        The channel is in use; it was left alone.
-    """
-    seen = executor.look(channel)
-    if not limits.low_volt <= seen.voltage <= limits.high_volt:
-        raise CellCheckError(
-            f"the cell stands at {seen.voltage:.4f} V, outside the limits"
-            f" {limits.low_volt:g} V to {limits.high_volt:g} V. No current was sent.",
-            remedy="Check polarity and wiring, and that it is the cell the protocol is for.",
-        )
-    return seen
 
 
 class ExecutorWorker:
@@ -127,7 +90,8 @@ class ExecutorWorker:
         self._earlier = earlier
         rows, steps = (earlier.rows, earlier.steps) if earlier is not None else (0, 0)
         self._sink = Onward(sink, rows, steps, {"channel": channel})
-        self._record = ExecutorRecord(program, compiled, self._sink, clock)
+        can = executor.capabilities
+        self._record = ExecutorRecord(program, compiled, self._sink, clock, counts=can.counts)
         self._around = surroundings if surroundings is not None else Surroundings()
         log, sequencer = self._record.log, self._record.sequencer
         self._thermal = Thermal(self._around, program.limits, clock, log, sequencer)
@@ -136,8 +100,10 @@ class ExecutorWorker:
         self._cursor = 0
         self._off = OffProof(False, "nothing was sent")
         self._stopped = False
-        fetch = executor.capabilities.fetch_second
-        self._poll = max(fetch, VIRTUAL_POLL_SECOND) if clock.virtual else fetch
+        self._ours = self._paused = False
+        self._asked_for = Asked(executor, channel, compiled, self._record)
+        slow = VIRTUAL_POLL_SECOND if can.replayable else STREAM_POLL_SECOND
+        self._poll = max(can.fetch_second, slow) if clock.virtual else can.fetch_second
         self.lateness = Lateness()
 
     def put(self, command: commands.Command) -> None:
@@ -152,6 +118,11 @@ class ExecutorWorker:
         """Start the test, or attach to it, and record it to its end.
 
         The circuit is open when this returns, or the outcome says not.
+
+        Raises
+        ------
+        benchlab.errors.BenchError
+            Nothing was started, or the test there is not ours: it was left alone.
         """
         error: BaseException | None = None
         try:
@@ -165,6 +136,8 @@ class ExecutorWorker:
         except Ended as ended:
             reason, text = ended.reason, ended.text
         except BenchError as failure:
+            if not self._ours:
+                raise
             reason, text, error = "failed", str(failure), failure
         except Exception as bug:
             reason, text, error = "failed", traceback.format_exc(), bug
@@ -186,12 +159,13 @@ class ExecutorWorker:
         executor, log = self._executor, self._record.log
         seen = prepare_executor(executor, self._channel, self._record.program.limits)
         log.intend("on")
+        self._ours = True
         sent = self._clock.now
         self._run_id = executor.start(self._channel, self._compiled, self._name)
         told = self._clock.now
         self._record.start((sent + told) / 2.0, (told - sent) / 2.0, seen.voltage)
-        self._sink.facts |= {"run_id": self._run_id, "unix_time_nanosecond": log.unix_ns}
-        self._save(seen)
+        self._facts(log.unix_ns, (told - sent) / 2.0)
+        log.save(seen._replace(time=log.began), self._record.guard.state, 0.0)
         log.event("start", "bench", f"the cell stands at {seen.voltage:.4f} V")
         test = f"test {self._run_id} on channel {self._channel}"
         log.event("started", "instrument", f"{test}: the instrument runs it by itself")
@@ -199,14 +173,16 @@ class ExecutorWorker:
     def _attach(self, earlier: EarlierHost) -> None:
         """Find the test that an earlier host started; it is not touched."""
         executor = self._executor
-        if not executor.capabilities.replayable:
-            raise Unsupported(
-                "this instrument only streams: what it sent to the earlier host is gone.",
-                remedy="Stop its test, and start the protocol anew.",
-            )
         status = executor.attach(self._channel).status
+        streams = not executor.capabilities.replayable
+        if streams and status.state not in BUSY:
+            raise Unsupported(
+                "the test ended while nobody listened, and this instrument only streams: the rest"
+                " of its rows is gone.",
+                remedy="`benchlab recover` closes the file with what was recorded.",
+            )
         self._run_id = earlier.run_id or status.run_id
-        if status.run_id != self._run_id:
+        if status.run_id != self._run_id and not (streams and not status.run_id):
             raise InstrumentRefused(
                 f"channel {self._channel} runs test {status.run_id} by now, not {self._run_id};"
                 " it was left alone.",
@@ -214,12 +190,19 @@ class ExecutorWorker:
             )
         unix = earlier.unix_ns or self._clock.unix_ns()
         began = self._clock.now - (self._clock.unix_ns() - unix) / 1e9
-        self._record.start(began, 0.0, status.voltage)
-        self._sink.facts |= {"run_id": self._run_id, "unix_time_nanosecond": unix}
+        half = (earlier.state.get("executor") or {}).get("start_half_width_second", 0.0)
+        self._record.start(began, half, status.voltage)
+        self._facts(unix, half)
+        self._cursor = self._record.restore(earlier.state)
+        self._ours = True
 
-    def _save(self, seen: Reading) -> None:
-        log = self._record.log
-        log.save(seen._replace(time=log.began), self._record.guard.state)
+    def _facts(self, unix_ns: int, half: float) -> None:
+        """Let each whole state tell the next host which test this is, and since when."""
+        self._sink.facts |= {
+            "run_id": self._run_id,
+            "unix_time_nanosecond": unix_ns,
+            "start_half_width_second": half,
+        }
 
     # the test goes on
 
@@ -254,6 +237,7 @@ class ExecutorWorker:
                     "held",
                     f"{steps} steps in a row ended within seconds: contact lost, or a dead cell",
                 )
+            self._notice(status)
             self._heed()
             self._look_around(status)
             if over:
@@ -261,6 +245,22 @@ class ExecutorWorker:
                     return
                 gone += self._poll
             clock.sleep_until(clock.now + self._poll)
+
+    def _notice(self, status: ChannelStatus) -> None:
+        """Take note of a pause, whoever asked for it, and stop where that was asked for."""
+        record, before = self._record, self._paused
+        self._paused = status.state is ChannelState.PAUSED
+        if self._paused and not before:
+            record.order.paused = True
+            record.log.event("pause", "instrument", f"it stands still ({status.text})")
+            record.log.changed()
+            record.keep()
+        elif before and not self._paused:
+            record.log.event("resume", "instrument", f"it goes on ({status.text})")
+        text = self._asked_for.is_over(paused=self._paused)
+        if text:
+            self._end_now("stopped")
+            raise Ended("stopped", text)
 
     def _ended_by_itself(self) -> tuple[str, str]:
         """Return how a test ended that nobody here ended."""
@@ -314,9 +314,10 @@ class ExecutorWorker:
 
     def _beyond(self, status: ChannelStatus) -> str:
         limits, low = self._record.program.limits, self._record.guard.low_volt
-        if status.voltage < low or status.voltage > limits.high_volt:
+        volt, ampere = status.voltage, status.current  # NaN: nothing is known yet
+        if volt < low or volt > limits.high_volt:
             return f"voltage {status.voltage:g} V beyond {low:g} V to {limits.high_volt:g} V"
-        if not -limits.discharge_ampere <= status.current <= limits.charge_ampere:
+        if ampere < -limits.discharge_ampere or ampere > limits.charge_ampere:
             return f"current {status.current:g} A beyond the limits"
         return ""
 
@@ -360,5 +361,4 @@ class ExecutorWorker:
             if isinstance(command, commands.Stop):
                 self._end_now("stopped")
                 raise Ended("stopped", command.why)
-            what = f"{type(command).__name__}: the instrument runs the protocol by itself"
-            self._record.log.event("refused", command.actor, what)
+            self._asked_for.carry_out(command)

@@ -64,10 +64,17 @@ class RunLog:
         """Count the rows from here on to a step."""
         self._place = (cycle_count, step_count, step_id)
 
-    def row(self, reading: Reading, flag: int) -> None:
-        """Write a reading as a row."""
+    def row(self, reading: Reading, flag: int, elapsed: float | None = None) -> None:
+        """Write a reading as a row.
+
+        Parameters
+        ----------
+        elapsed : float, optional
+            Seconds since the start of the test, where they are known exactly.
+        """
         charging, discharging, charged, discharged = self._counter.totals()
-        elapsed = reading.time - self.began
+        if elapsed is None:
+            elapsed = reading.time - self.began
         self._sink.row(
             elapsed,
             self._unix + round(elapsed * 1e9),

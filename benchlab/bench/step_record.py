@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import astuple
 from typing import Any
 
 from benchlab.bench.counter import StepTotals
+from benchlab.bench.plain import plain
 from benchlab.bench.roles import Edge, Reading
 from benchlab.model.program import StepPlan
 
@@ -49,6 +52,30 @@ class StepRecord:
         self._carried = carried_ah
         self._before = (math.nan, math.nan)
         self._beyond = (math.nan, math.nan)
+
+    def state(self) -> dict[str, Any]:
+        """Return all of it but its plan, for JSON to carry."""
+        return {
+            "counts": [self.step_count, self.cycle_count, self.sign, self._first_row],
+            "edge": [plain(value) for value in astuple(self._edge)],
+            "first": None if self._first is None else [plain(v) for v in self._first],
+            "last": None if self._last is None else [plain(v) for v in self._last],
+            "transition": plain(self._transition),
+            "carried": self._carried,
+        }
+
+    @classmethod
+    def restored(cls, plan: StepPlan, state: Mapping[str, Any]) -> StepRecord:
+        """Return the step that a state was taken of."""
+        step_count, cycle_count, sign, first_row = state["counts"]
+        edge, carried = Edge(*map(_number, state["edge"])), state["carried"]
+        step = cls(plan, step_count, cycle_count, sign, edge, first_row, carried)
+        step._first, step._last = (
+            None if state[name] is None else Reading(*map(_number, state[name]))
+            for name in ("first", "last")
+        )
+        step._transition = _number(state["transition"])
+        return step
 
     def first(self, reading: Reading) -> None:
         """Take the first reading."""
@@ -140,6 +167,10 @@ class StepRecord:
         if v0 == v1:
             return math.nan
         return q0 - self._carried + (q1 - q0) * (self.plan.end_volt - v0) / (v1 - v0)
+
+
+def _number(value: Any) -> Any:
+    return math.nan if value is None else value
 
 
 def _finite(value: float) -> float:

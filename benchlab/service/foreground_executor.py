@@ -156,6 +156,7 @@ def attach_executor(
                     facts["unix_time_nanosecond"],
                     journal.row_count,
                     len(content.steps),
+                    content.state,
                 ),
             )
             stopper.stops(worker.stop)

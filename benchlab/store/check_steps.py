@@ -26,6 +26,7 @@ BEYOND = 3.0
 does. The trapezoid is then off by three times what readings between the two could do."""
 NOISE = 1e-6
 """Share of a charge that the noise of a few rows may make, where the others were not recorded."""
+BOTH_WAYS = ("SWEEP", "PROFILE")
 
 
 def step_findings(run: Run, scan: RowScan, notes: list[str]) -> Iterator[Finding]:
@@ -89,7 +90,8 @@ def _gaps(run: Run, scan: RowScan, number: Any) -> Iterator[Finding]:
     period = float(run.meta.get("control_period_second") or 0.0)
     every = np.full(len(run.protocol.steps) + 1, np.nan)
     for place, plan in enumerate(run.protocol.steps):
-        every[place] = plan.get("every_second") or np.nan
+        if plan.get("step_type") != "EIS":  # a low frequency takes its time
+            every[place] = plan.get("every_second") or np.nan
     allowed = 1.5 * every[np.minimum(run.steps["step_id"], len(every) - 1)] + 3.0 * period
     between = np.zeros(len(number))
     between[1:] = run.steps["start_time_second"][1:] - run.steps["end_time_second"][:-1]
@@ -201,14 +203,17 @@ def _row_counters(run: Run, scan: RowScan, host: Flags) -> Iterator[Finding]:
     time, current = scan.edges["test_time_second"], scan.edges["current_ampere"]
     before = np.nan_to_num(time[:, 0] - steps["start_time_second"]) / 3600.0
     after = np.nan_to_num(steps["end_time_second"] - time[:, 1]) / 3600.0
+    both = np.isin(steps["step_type"].astype(str), BOTH_WAYS)
     for way, sign in (("charging", 1.0), ("discharging", -1.0)):
         name = f"{way}_capacity_ah"
         if name not in scan.edges:
             continue
         moved = steps[f"step_{name}"]
         active = moved != 0.0
-        start = scan.edges[name][:, 0] - np.where(active, sign * current[:, 0] * before, 0.0)
-        end = scan.edges[name][:, 1] + np.where(active, sign * current[:, 1] * after, 0.0)
+        # what goes both ways is counted by its sign, all else by its net charge
+        flow = np.where(both[:, None], np.maximum(sign * current, 0.0), sign * current)
+        start = scan.edges[name][:, 0] - np.where(active, flow[:, 0] * before, 0.0)
+        end = scan.edges[name][:, 1] + np.where(active, flow[:, 1] * after, 0.0)
         room = 1e-9 * np.abs(end) + ROUNDING * np.abs(moved) + 1e-12
         inside = np.abs(end - start - moved)
         across = np.zeros(len(moved))

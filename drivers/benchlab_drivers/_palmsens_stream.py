@@ -50,8 +50,11 @@ class Stream:
         self._kept: list[tuple[int, ExecutorRow | StepEnd]] = []
         self._events: list[ExecutorEvent] = []
 
-    def add(self, package: Package) -> bool:
-        """Take a package; False: it is none of ours, and nothing of it was kept."""
+    def add(self, package: Package, heard: float = math.nan) -> bool:
+        """Take a package that came at clock seconds `heard`.
+
+        False: it is none of ours, and nothing of it was kept.
+        """
         head, rest = package.variables[:4], package.variables[4:]
         if tuple(v.type for v in head) != HEAD or not all(v.integer for v in head[:3]):
             return False
@@ -62,7 +65,7 @@ class Stream:
         if item is None:
             return False
         if isinstance(item, ExecutorRow):
-            self.last = item
+            self.last = item = item._replace(heard=heard)
         self.heard = number
         self._kept.append((number, item))
         return True
@@ -109,8 +112,8 @@ class Stream:
         if kinds[1:] == SPECTRUM:
             named = {
                 "frequency_hertz": values[1],
-                "impedance_real_ohm": values[2],
-                "impedance_imaginary_ohm": values[3],
+                "real_impedance_ohm": values[2],
+                "imaginary_impedance_ohm": values[3],
             }
             return ExecutorRow(
                 number, step, ran, second, values[0], 0.0, flags=int(flags), values=named

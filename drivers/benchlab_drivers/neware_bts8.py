@@ -4,9 +4,11 @@ The interface belongs to the BTS client on the PC of the cycler (port 502, to be
 Seen in captures of others: frames, bodies, the vendor's spelling, signs and units of the rows, row
 numbers from 1, rows at the start and end of each step, times in tenths of a second, which states
 allow a start. Unconfirmed: whether several connections are served at once, how soon a stop acts,
-that ``inquiredf`` says ``true`` once all rows of an ended test are there, ratings and accuracy, and
-whatever `benchlab_drivers.neware.step_file` names as such. It has no serial number: the channel map
-takes its place.
+that ``inquiredf`` says ``true`` once all rows of an ended test are there (and not in a pause), that
+a pause reserved for cycle and step -1 comes behind the step under way and leaves the circuit open,
+that ``goto`` closes the step it leaves, ratings and accuracy, and whatever
+`benchlab_drivers.neware.step_file` names as such. It has no serial number: the channel map takes
+its place.
 
 A step file is started by a path **on the PC of the cycler**. It is written into a folder of its own
 on this computer, or into the one that ``BENCHLAB_NEWARE_FOLDER`` names: ``/mnt/bts`` where both
@@ -290,6 +292,32 @@ class NewareBts8:
             )
         new = tuple(row for row in rows if row.sequence > since)
         return Fetched(last, new, tuple(ends), events, last < count)
+
+    def pause(self, channel: str) -> str:
+        """Reserve a pause behind the step under way: the unit has none within a step."""
+        self._must(self._requests.reserve_pause(self._place(channel)), channel, "a pause")
+        return "when its step under way has ended, and stays open until somebody resumes"
+
+    def resume(self, channel: str) -> None:
+        """Go on after a pause, or take back one that was not reached yet."""
+        place = self._place(channel)
+        if self._requests.inquire(place).word == "pause":
+            self._must(self._requests.go_on(place), channel, "to go on")
+        else:
+            self._must(self._requests.cancel_pause(place), channel, "to take the pause back")
+
+    def skip(self, channel: str, step: int) -> None:
+        """Leave the step under way for the one of that number."""
+        accepted = self._requests.go_to(self._place(channel), step)
+        self._must(accepted, channel, f"to go to its step {step}")
+
+    def _must(self, accepted: bool, channel: str, what: str) -> None:
+        if not accepted:
+            raise InstrumentRefused(
+                f"channel {channel} refused {what}.",
+                where=self.resource,
+                remedy="Look at the BTS client.",
+            )
 
     def stop(self, channel: str) -> OffProof:
         """End the test, and return once the unit says that it has ended."""

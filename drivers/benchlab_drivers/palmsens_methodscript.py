@@ -23,7 +23,6 @@ from benchlab.bench.executor import (
     ChannelStatus,
     Compiled,
     Executor,
-    ExecutorCapabilities,
     Fetched,
 )
 from benchlab.bench.roles import Identity, OffProof, Reading
@@ -32,13 +31,14 @@ from benchlab.errors import (
     GarbledAnswer,
     IdentityError,
     InstrumentRefused,
+    Unsupported,
     UsageError,
 )
 from benchlab.model.flags import RowFlag
-from benchlab.model.program import Control
-from benchlab_drivers._palmsens_compile import CONTROLS, to_script
+from benchlab_drivers._palmsens_capabilities import CHANNEL, STOP_SECOND, TRIES, capabilities_of
+from benchlab_drivers._palmsens_compile import to_script
 from benchlab_drivers._palmsens_stream import Stream
-from benchlab_drivers._palmsens_talk import ANSWER_SECOND, Talk
+from benchlab_drivers._palmsens_talk import Talk
 from benchlab_drivers.wire.methodscript import Fault, Mark, Package, Said, parse_line
 from benchlab_drivers.wire.methodscript_errors import Code, explained
 from benchlab_drivers.wire.methodscript_line import (
@@ -57,42 +57,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CAPABILITIES", "WHO", "PalmSensMethodScript", "capabilities_of", "connect", "simulate"]
 
-CHANNEL = "1"
 LISTEN_SECOND = 0.3
-STOP_SECOND = 5.0
-TRIES = 3
 FIRMWARE = re.compile(rb"t([a-z0-9_]{6,7})([\x20-\x7e]*)\r?")
 SERIAL = re.compile(rb"i([\x21-\x7e]+)\r?")
-
-
-def capabilities_of(model: Model) -> ExecutorCapabilities:
-    """Return what is true of a model."""
-    controls = CONTROLS
-    if not model.galvanostat:
-        controls -= {Control.CURRENT, Control.ZERO}
-    return ExecutorCapabilities(
-        voltage_volt=(model.low_volt, model.high_volt),
-        current_ampere=(-model.high_ampere, model.high_ampere),
-        power_watt=model.high_ampere * model.high_volt,
-        controls=controls,
-        replayable=False,
-        counts=False,
-        hardware_cccv=bool(model.galvanostat),
-        channels=(CHANNEL,),
-        period_second=(model.interval_second, 3600.0),
-        fetch_second=0.1,
-        stop_bound_second=STOP_SECOND + TRIES * ANSWER_SECOND,
-        off_leaves="the cell switched off by the instrument; its meter stays on the cell",
-        host_dies="the script goes on to its end and switches the cell off; its rows are lost",
-        arms=(
-            ("high voltage", "the script, once in each interval"),
-            ("low voltage", "the script, once in each interval"),
-            ("charge current", "the script, once in each interval"),
-            ("discharge current", "the script, once in each interval"),
-        ),
-        current_ranges=model.current_ranges,
-        voltage_ranges=model.voltage_ranges,
-    )
 
 
 CAPABILITIES = capabilities_of(EMSTAT4_HR)
@@ -182,7 +149,43 @@ class PalmSensMethodScript(Talk):
                 remedy="Its rows were streamed once and cannot be asked for again.",
             )
         self._listen(0.0)
+        if not self._run_id and 0 < self._stream.heard < since:
+            raise InstrumentRefused(
+                f"its packages are numbered {self._stream.heard} by now, and {since} were heard"
+                " before: another script runs; it was left alone.",
+                where=self.resource,
+                remedy="Wait until it has ended.",
+            )
         return self._stream.fetch(since)
+
+    def pause(self, channel: str) -> str:
+        """Refuse: a halted script leaves the cell on.
+
+        Raises
+        ------
+        benchlab.errors.Unsupported
+        """
+        raise Unsupported("a script can be halted, but the cell stays on at what was set last.")
+
+    def resume(self, channel: str) -> None:
+        """Refuse: there is no pause.
+
+        Raises
+        ------
+        benchlab.errors.Unsupported
+        """
+        raise Unsupported("a script is never paused.")
+
+    def skip(self, channel: str, step: int) -> None:
+        """Refuse: the instrument leaves whatever loop it is in, and that may be a repeat.
+
+        Raises
+        ------
+        benchlab.errors.Unsupported
+        """
+        raise Unsupported(
+            "it can leave the loop that it is in, which may be a repeat as well as a step."
+        )
 
     def stop(self, channel: str) -> OffProof:
         """Abort the script, then switch the cell off by a script of its own."""
@@ -318,7 +321,7 @@ class PalmSensMethodScript(Talk):
             self._damaged(raw)
             return
         if isinstance(line, Package):
-            if not self._stream.add(line):
+            if not self._stream.add(line, self._clock.now):
                 self._damaged(raw)
         elif isinstance(line, Said):
             if line.text.startswith("trip "):

@@ -212,9 +212,9 @@ def test_a_spectrum_is_the_cells_impedance(amplitude):
     assert len(bench.rows) == 31
     first = bench.rows[0].values
     assert first["frequency_hertz"] == pytest.approx(1e4)
-    assert first["impedance_real_ohm"] == pytest.approx(bench.box.cell._ohm, rel=1e-3)
+    assert first["real_impedance_ohm"] == pytest.approx(bench.box.cell._ohm, rel=1e-3)
     assert bench.rows[-1].values["frequency_hertz"] == pytest.approx(0.01)
-    assert bench.rows[-1].values["impedance_imaginary_ohm"] < 0.0
+    assert bench.rows[-1].values["imaginary_impedance_ohm"] < 0.0
 
 
 def test_a_limit_ends_the_test_with_the_cell_off():

@@ -35,7 +35,7 @@ class Kept:
 
     def __init__(self, dies_after=None):
         self.rows, self.steps, self.events = [], [], []
-        self.states, self.intents, self.order = [], [], []
+        self.states, self.intents, self.order, self.spectra = [], [], [], []
         self._dies_after = dies_after
 
     def row(self, *values):
@@ -48,6 +48,9 @@ class Kept:
 
     def event(self, content):
         self.events.append(dict(content))
+
+    def spectrum(self, content):
+        self.spectra.append(dict(content))
 
     def state(self, content):
         self.states.append(dict(content))

@@ -1,5 +1,6 @@
 """A run on an instrument that executes it: rows, steps, cycles, ends, stops, and hosts that die."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from benchlab.model.columns import ROW_COLUMNS, STEP_COLUMNS
 from benchlab.model.flags import RowFlag
 from benchlab_drivers import neware_bts8
 
-from .conftest import Bench, HostDied, Kept, program_of
+from .conftest import CYCLES, Bench, HostDied, Kept, program_of
 
 FLAGS, STEP = ROW_COLUMNS.index("flags"), ROW_COLUMNS.index("step_count")
 TIME, CHARGE = ROW_COLUMNS.index("test_time_second"), ROW_COLUMNS.index("charging_capacity_ah")
@@ -108,14 +109,35 @@ def test_the_intent_is_written_before_the_start_and_before_the_stop(bench, progr
     assert kept.rows[-1][FLAGS] & RowFlag.STEP_END
 
 
-@pytest.mark.parametrize("share", [0.0, 0.003, 0.11, 0.5, 0.501, 0.87, 0.999])
-def test_a_host_that_died_loses_no_row_and_doubles_none(program, share):
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Return a program, and what a run of it leaves that nobody disturbs."""
+    program = program_of(tmp_path_factory.mktemp("whole"), CYCLES)
     whole = Bench(neware_bts8)
     whole.driver.open()
-    expected = Kept()
-    worker_on(whole, program, expected).run()
-    dies = max(1, round(share * len(expected.rows)))
+    kept = Kept()
+    assert worker_on(whole, program, kept).run().end_reason == "done"
+    return program, kept
 
+
+def left_by(kept):
+    """Return what a journal tells of a host that died."""
+    states = json.loads(json.dumps(kept.states))
+    whole = [state for state in states if "since_second" not in state]
+    state = {**whole[-1], **states[-1]}
+    facts = state["executor"]
+    counts = len(kept.rows), len(kept.steps)
+    return EarlierHost(facts["run_id"], facts["unix_time_nanosecond"], *counts, state)
+
+
+def without_wall_clock(rows):
+    return np.delete(np.array(rows), ROW_COLUMNS.index("unix_time_nanosecond"), axis=1)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.003, 0.11, 0.3, 0.5, 0.501, 0.7, 0.87, 0.999])
+def test_a_host_that_died_loses_no_row_and_doubles_none(undisturbed, share):
+    program, expected = undisturbed
+    dies = max(1, round(share * len(expected.rows)))
     bench = Bench(neware_bts8)
     bench.driver.open()
     first = Kept(dies_after=dies)
@@ -124,25 +146,52 @@ def test_a_host_that_died_loses_no_row_and_doubles_none(program, share):
     assert bench.driver.status(bench.channel).state in ("running", "finished")
     bench.clock.sleep_until(bench.clock.now + 2000.0)
 
-    facts = first.states[-1]["executor"]
-    earlier = EarlierHost(
-        facts["run_id"], facts["unix_time_nanosecond"], len(first.rows), len(first.steps)
-    )
+    earlier = left_by(first)
     second = Kept()
+    fetched = []
+    fetch = bench.driver.fetch
+    bench.driver.fetch = lambda *words: fetched.append(fetch(*words)) or fetched[-1]
     outcome = worker_on(bench, program, second, earlier=earlier).run()
     assert outcome.end_reason == "done", outcome.text
     both = first.rows + second.rows
-    assert len(both) == len(expected.rows)
-    assert [row[STEP] for row in both] == [row[STEP] for row in expected.rows]
-    skipped = ROW_COLUMNS.index("unix_time_nanosecond")
-    shown, wanted = (np.delete(np.array(rows), skipped, axis=1) for rows in (both, expected.rows))
-    np.testing.assert_allclose(shown, wanted, rtol=1e-12, atol=1e-6)
-    counts = [step["step_count"] for step in first.steps + second.steps]
-    assert counts == [step["step_count"] for step in expected.steps]
+    # the same numbers to the last bit: who recorded them, and when, makes no difference
+    np.testing.assert_array_equal(without_wall_clock(both), without_wall_clock(expected.rows))
+    for a, b in zip(first.steps + second.steps, expected.steps, strict=True):
+        assert {k: repr(v) for k, v in a.items()} == {k: repr(v) for k, v in b.items()}
     events = [event["kind"] for event in first.events + second.events]
     assert events.count("counter") == 4
     assert any(event["kind"] == "attached" for event in second.events)
     assert second.intents == []  # nothing was done to the output
+    # what was fetched is what was missing, and what came since the last whole state
+    record = earlier.state["executor"]["record"]
+    known = 0 if record is None else record["rows"]
+    assert sum(len(part.rows) for part in fetched) == len(expected.rows) - known
+    if known:  # on a virtual clock a whole state is kept once an hour
+        assert first.rows[-1][TIME] - first.rows[known - 1][TIME] <= 3600.0 + 120.0
+
+
+def test_a_second_death_and_a_third_change_nothing(undisturbed):
+    program, expected = undisturbed
+    bench = Bench(neware_bts8)
+    bench.driver.open()
+    rows, steps, states, earlier = [], [], [], None
+    for dies in (200, 90, 1, 300, None):
+        part = Kept(dies_after=dies)
+        if earlier is None:
+            worker = worker_on(bench, program, part)
+        else:
+            worker = worker_on(bench, program, part, earlier=earlier)
+        if dies is None:
+            assert worker.run().end_reason == "done"
+        else:
+            with pytest.raises(HostDied):
+                worker.run()
+        rows, steps, states = rows + part.rows, steps + part.steps, states + part.states
+        so_far = Kept()
+        so_far.rows, so_far.steps, so_far.states = rows, steps, states
+        earlier = left_by(so_far)
+    np.testing.assert_array_equal(without_wall_clock(rows), without_wall_clock(expected.rows))
+    assert len(steps) == len(expected.steps)
 
 
 def test_another_test_than_ours_is_left_alone(bench, program):
@@ -150,8 +199,9 @@ def test_another_test_than_ours_is_left_alone(bench, program):
     with pytest.raises(HostDied):
         worker_on(bench, program, kept).run()
     earlier = EarlierHost("77", 0, 20, 0)
-    outcome = worker_on(bench, program, Kept(), earlier=earlier).run()
-    assert isinstance(outcome.error, InstrumentRefused)
+    with pytest.raises(InstrumentRefused, match="left alone"):
+        worker_on(bench, program, Kept(), earlier=earlier).run()
+    assert bench.driver.status(bench.channel).state == "running"
 
 
 def test_a_limit_of_the_protocol_ends_the_test(bench, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
@@ -180,6 +181,25 @@ class Requests:
         """End a test; say whether that was accepted."""
         return self._accepted("stop", place, f"<stop {place.words}>true</stop>")
 
+    def reserve_pause(self, place: Place) -> bool:
+        """Let the test pause with the cycle and step under way; say whether that was accepted."""
+        return self._accepted(
+            "setpause", place, f'<setpause {place.words} cycleid="-1" stepid="-1" timeout="" />'
+        )
+
+    def cancel_pause(self, place: Place) -> bool:
+        """Take back a pause that was not reached yet; say whether that was accepted."""
+        words = f'<cancelpause {place.words} cycleid="-1" stepid="-1" />'
+        return self._accepted("cancelpause", place, words)
+
+    def go_on(self, place: Place) -> bool:
+        """Go on after a pause; say whether that was accepted."""
+        return self._accepted("continue", place, f"<continue {place.words}>true</continue>")
+
+    def go_to(self, place: Place, step: int) -> bool:
+        """Leave the step under way for another one; say whether that was accepted."""
+        return self._accepted("goto", place, f'<goto {place.words} step="{step}">true</goto>')
+
     def _accepted(self, command: str, place: Place, words: str) -> bool:
         root = self._ask(command, f'<list count = "1">{words}</list>')
         item = root.find(f"list/{command}")
@@ -201,11 +221,19 @@ def _row(told: dict[str, str]) -> ExecutorRow:
         float(told["curr"]),
         sign * charge if charge else 0.0,  # no negative zero
         sign * energy if energy else 0.0,
+        unix_ns=_unix_ns(told.get("atime", "")),
         flags=int(RowFlag.OPEN_CIRCUIT) if name == REST else 0,
     )
     if not all(map(math.isfinite, row[3:8])):
         raise ValueError(f"row {row.sequence} holds no numbers")
     return row
+
+
+def _unix_ns(wall: str) -> int:
+    """Return a wall clock's text as if it were UTC: only differences of it are used."""
+    if not wall:
+        return 0
+    return int(datetime.fromisoformat(wall).replace(tzinfo=UTC).timestamp()) * 1_000_000_000
 
 
 def ends_within(rows: list[ExecutorRow]) -> list[StepEnd]:

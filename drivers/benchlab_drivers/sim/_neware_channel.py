@@ -28,8 +28,8 @@ VOLT_STEP, VOLT_SCATTER = 1e-5, 2e-5
 AMPERE_STEP, AMPERE_SCATTER = 1e-6, 2e-6
 """Resolution and scatter; those of the current as a part of the range (unconfirmed)."""
 INTO_NEXT_SECOND = 1e-6
-STARTED, ENDED, PROTECTED = "100000", "100001", "108000"
-"""The first two were seen; the third stands for what is not known."""
+STARTED, ENDED, PROTECTED, PAUSED = "100000", "100001", "108000", "108001"
+"""The first two were seen, the others made up."""
 
 
 class Row(NamedTuple):
@@ -102,7 +102,7 @@ class SimulatedChannel:
         self._file: StepFile | None = None
         self._turns: dict[int, int] = {}
         self._start_charge = self._start_energy = 0.0
-        self._first_row = 1
+        self._first_row, self._next, self.pause_reserved = 1, 0, False
         self._end_due = self._row_due = self._change_due = math.inf
         self._protect_due = self._stop_due = math.inf
         self._seen_at_row = Seen(math.nan, math.nan, 0.0, 0.0)
@@ -117,9 +117,8 @@ class SimulatedChannel:
         self.test_id += 1
         self.rows, self.layers, self.log, self.truths = [], [], [], []
         self.barcode, self._file = barcode, file
-        self.state = "working"
-        self.began = now
-        self.cycle, self._turns = 1, {}
+        self.state, self.began = "working", now
+        self.cycle, self._turns, self.pause_reserved = 1, {}, False
         self._stop_due = self._protect_due = math.inf
         self._tell(STARTED)
         self.cell.advance(now)
@@ -129,10 +128,39 @@ class SimulatedChannel:
 
     def stop(self, when: float) -> bool:
         """End the test at an instant to come."""
+        if self.state == "pause":
+            self._leave("stop", ENDED)
+            return True
         if self.state != "working":
             return False
         self._stop_due = min(self._stop_due, when)
         return True
+
+    def reserve(self, wanted: bool) -> bool:
+        """Let the test pause when the step under way has ended, or not."""
+        if self.state != "working" or self.pause_reserved is wanted:
+            return False
+        self.pause_reserved = wanted
+        return True
+
+    def go_on(self, now: float) -> bool:
+        """Go on after a pause."""
+        if self.state != "pause":
+            return False
+        self.state, self._at = "working", now
+        self._enter(self._next)
+        return True
+
+    def go_to(self, now: float, number: int) -> bool:
+        """Leave the step under way for another one."""
+        steps = self._file.steps if self._file is not None else ()
+        known = self.state == "working" and 1 <= number <= len(steps)
+        if known:
+            self._at = now
+            self._record()
+            self._close()
+            self._enter(number)
+        return known
 
     def advance(self, now: float) -> None:
         """Let the channel do what it does by itself, up to `now`."""
@@ -224,7 +252,10 @@ class SimulatedChannel:
         elif self._end_due <= until:
             self._record()
             self._close()
-            self._enter(self.step.number + 1)
+            if self.pause_reserved:
+                self._pause()
+            else:
+                self._enter(self.step.number + 1)
         elif min(self._change_due, self._row_due) <= until:
             self._record()
 
@@ -288,8 +319,13 @@ class SimulatedChannel:
         ):
             self._leave("protect", PROTECTED)
 
+    def _pause(self) -> None:
+        self.state, self.pause_reserved, self._next = "pause", False, self.step.number + 1
+        self.cell.set_source(self._at, OPEN)
+        self._tell(PAUSED)
+
     def _leave(self, state: str, code: str) -> None:
-        if self.step.type != END:
+        if self.step.type != END and self.state != "pause":
             self._record()
             self._close()
         self.state = state

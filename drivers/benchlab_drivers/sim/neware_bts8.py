@@ -4,8 +4,9 @@ Nothing here was compared with a real one. Frames, bodies, attributes and the ve
 seen in captures of others (aurora-neware, MIT). Unconfirmed: 20 ms an exchange, that a start takes
 effect at once and a stop after 0.3 s, that a stopped test cannot be fetched by its number once the
 next one runs, what is answered to a command that is not known (``result`` false) and to no XML
-(nothing), the log code of a protection. Every command is answered without ``connect``. Pause,
-continue, goto, parallel channels and auxiliary channels are not simulated.
+(nothing), the log code of a protection, that a reserved pause comes at the end of the step under
+way, what ``goto`` does to the loops around. Every command is answered without ``connect``. Parallel
+channels and auxiliary channels are not simulated.
 """
 
 from __future__ import annotations
@@ -69,6 +70,12 @@ class SimulatedBts8:
             "downloadStepLayer": self._layers,
             "start": self._start,
             "stop": self._stop,
+            "continue": lambda root: self._told(root, "continue", lambda c, _: c.go_on(self._now)),
+            "goto": lambda root: self._told(root, "goto", self._go_to),
+            "setpause": lambda root: self._told(root, "setpause", lambda c, _: c.reserve(True)),
+            "cancelpause": lambda root: self._told(
+                root, "cancelpause", lambda c, _: c.reserve(False)
+            ),
             "light": lambda root: self._said(root, "light", lambda _: True),
             "clearflag": lambda root: self._said(root, "clearflag", lambda _: False),
         }
@@ -135,8 +142,9 @@ class SimulatedBts8:
 
     def _statuses(self, root: ElementTree.Element) -> str:
         def line(number: int, _: ElementTree.Element) -> str:
-            told = _attributes({**DEVICE, "chlid": number, "reservepause": 1})
-            return f"<status {told}>{self.channel(number).state}</status>"
+            channel = self.channel(number)
+            told = {**DEVICE, "chlid": number, "reservepause": int(channel.pause_reserved)}
+            return f"<status {_attributes(told)}>{channel.state}</status>"
 
         return self._each(root, "status", line)
 
@@ -179,7 +187,7 @@ class SimulatedBts8:
                 "testid": channel.test_id if known else item.get("testid", "0"),
                 "count": len(channel.rows) if known else 0,
             }
-            complete = known and channel.state != "working"
+            complete = known and channel.state not in ("working", "pause")
             return f"<chl {_attributes({**told, **facts})}>{str(complete).lower()}</chl>"
 
         return self._each(root, "chl", line)
@@ -270,6 +278,22 @@ class SimulatedBts8:
             return self.channel(self._asked(item)).stop(self._clock.now + STOP_SECOND)
 
         return self._said(root, "stop", carry_out)
+
+    def _told(
+        self,
+        root: ElementTree.Element,
+        tag: str,
+        carry_out: Callable[[SimulatedChannel, ElementTree.Element], bool],
+    ) -> str:
+        return self._said(root, tag, lambda item: carry_out(self.channel(self._asked(item)), item))
+
+    @property
+    def _now(self) -> float:
+        return self._clock.now
+
+    def _go_to(self, channel: SimulatedChannel, item: ElementTree.Element) -> bool:
+        step = item.get("step", "")
+        return step.isdigit() and channel.go_to(self._now, int(step))
 
 
 class ChannelTwin:
