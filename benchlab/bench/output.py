@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from benchlab.bench.clock import Clock
 from benchlab.bench.roles import Edge, Mode, OffProof, Setpoint, Source
 from benchlab.bench.run_log import RunLog
@@ -22,6 +24,8 @@ class Output:
         Whether the cell has not been seen since the output was opened.
     off : OffProof
         What is known of the output since it was last made safe.
+    applied : callable
+        Told of each set point once it is set.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Output:
         self.setpoint = Setpoint(Mode.OPEN)
         self.blind = False
         self.off = OffProof(False, "nothing was sent")
+        self.applied: Callable[[Setpoint], None] = lambda _: None
         self._source = source
         self._clock = clock
         self._log = log
@@ -53,6 +58,7 @@ class Output:
         self.setpoint = setpoint
         can_see = self._source.capabilities.measures_when_off
         self.blind = setpoint.mode is Mode.OPEN and not can_see
+        self.applied(setpoint)
         return edge
 
     def make_safe(self) -> Edge:

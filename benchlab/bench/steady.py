@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from benchlab.bench.roles import Reading, Source
 from benchlab.bench.run_log import RunLog
 from benchlab.errors import BenchError, LinkError
@@ -16,12 +18,17 @@ class SteadyReader:
 
     Nothing of the old line is believed, and the source must find the same instrument with its
     output as it was set. How long the cell may go unseen is the guard's to say, not this one's.
+
+    Parameters
+    ----------
+    read : callable
+        Takes one reading of the source, or the next sample of its buffer.
     """
 
-    def __init__(self, source: Source, log: RunLog) -> None:
+    def __init__(self, source: Source, log: RunLog, read: Callable[[], Reading]) -> None:
         self._source = source
         self._log = log
-        self._read = source.read
+        self._read = read
 
     def read(self) -> Reading:
         """Measure once.

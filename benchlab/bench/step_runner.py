@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import NoReturn
 
+from benchlab.bench.buffered import BufferedReader, EveryRow, is_buffered
 from benchlab.bench.clock import Clock
 from benchlab.bench.commands import Inbox
 from benchlab.bench.counter import Counter
@@ -91,7 +92,9 @@ class StepRunner:
         self.step: StepRecord | None = None
         self.heed: Callable[[Reading, bool], str | None] = lambda *_: None
         self._watch = watch
-        self._steady = SteadyReader(source, self.log)
+        self.buffered = BufferedReader(self, source)
+        self.output.applied = self.buffered.applied
+        self._steady = SteadyReader(source, self.log, self.buffered.one)
         self.read = self._steady.read
         self._margin = source.capabilities.voltage_margin_volt
 
@@ -110,6 +113,7 @@ class StepRunner:
             if reading is not None:
                 self.log.row(reading, RowFlag.STEP_END)
                 self.step.last(reading)
+            self.buffered.finish()
             self.step.end_reason = self.step.end_reason or reason
             self.close_step(edge)
         self.output.tell_chamber()
@@ -188,7 +192,8 @@ class StepRunner:
         """Read until the step ends, and return why; the loop that all speed depends on."""
         clock, counter, sequencer = self.clock, self.counter, self.sequencer
         sleep_until, period = clock.sleep_until, self.program.period_second
-        read, guard_reading = self.source.read, self.guard.reading
+        buffered, guard_reading = is_buffered(plan, self.source), self.guard.reading
+        read = self.buffered.newest if buffered else self.source.read
         sequencer_reading = sequencer.reading
         both = plan.control in (Control.SWEEP, Control.PROFILE)
         counter_reading = counter.reading_both if both else counter.reading
@@ -217,9 +222,9 @@ class StepRunner:
         restore()
         step.first(reading)
         log.row(reading, RowFlag.STEP_START)
-        rule = RowRule(
-            plan, edge.began, time, period, self.source.capabilities.fastest_period_second
-        )
+        fastest = self.source.capabilities.fastest_period_second
+        usual = RowRule(plan, edge.began, time, period, fastest)
+        rule: RowRule | EveryRow = EveryRow() if buffered else usual
         charge, final, recorded = counter.charge, False, True
         rule.first(voltage, current, charge)
         voltage_before = charge_before = math.nan
@@ -351,6 +356,7 @@ class StepRunner:
 
     def end_of(self, end: str, reading: Reading, recorded: bool) -> str:
         """Record the last reading of a step, and what else its end means."""
+        self.buffered.ended()
         if not recorded:
             self.log.row(reading, RowFlag.STEP_END)
         self.voltage = reading.voltage if reading.voltage == reading.voltage else self.voltage

@@ -213,6 +213,7 @@ class RunWorker:
                 run.voltage,
                 run.direction,
             )
+        run.buffered.want(plan)
         edge = run.change(setpoint)
         step = run.open_step(plan, edge, sign, setpoint.voltage_volt, carried[0])
         plan = step.plan

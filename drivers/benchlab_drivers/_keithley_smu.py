@@ -20,7 +20,6 @@ import math
 from benchlab.bench.clock import Clock
 from benchlab.bench.roles import (
     ArmLimits,
-    Capabilities,
     Edge,
     Identity,
     Mode,
@@ -28,6 +27,7 @@ from benchlab.bench.roles import (
     Reading,
     Setpoint,
 )
+from benchlab.bench.streaming import Drained
 from benchlab.errors import (
     BenchError,
     CellCheckError,
@@ -38,6 +38,12 @@ from benchlab.errors import (
     Unsupported,
 )
 from benchlab.model.flags import RowFlag
+from benchlab_drivers._keithley_capabilities import (
+    LARGEST_RANGE_VOLT,
+    LEAST_RANGE_VOLT,
+    capabilities_of,
+)
+from benchlab_drivers._keithley_stream import KeithleyStream
 from benchlab_drivers.wire.keithley_sheets import OVERRANGE, KeithleySheet
 from benchlab_drivers.wire.scpi_line import ScpiLine
 from benchlab_drivers.wire.transport import Transport
@@ -47,9 +53,6 @@ __all__ = ["READ", "KeithleySmu", "capabilities_of"]
 READ = b':READ? "defbuffer1",SOUR,READ\n'
 STILL_OFF = b":OUTP?\n"
 OVERFLOW = 9.0e37
-LEAST_RANGE_VOLT = 2.0
-LARGEST_RANGE_VOLT = 20.0
-"""No cell needs more; beyond it the envelope leaves little current."""
 REST_RANGE_AMPERE = 1e-6
 SAFE_TRIES = 3
 NPLC = 1.0
@@ -58,40 +61,6 @@ OVERRANGE_FLAG = int(RowFlag.OVERRANGE)
 SOURCED = frozenset({Mode.CURRENT, Mode.VOLTAGE})
 """Both are a voltage with a limit of the current in either direction."""
 _new = tuple.__new__
-
-
-def capabilities_of(sheet: KeithleySheet) -> Capabilities:
-    """Return what is true of a model."""
-    ampere = sheet.ampere_at(0.0)
-    return Capabilities(
-        voltage_volt=(-LARGEST_RANGE_VOLT, LARGEST_RANGE_VOLT),
-        current_ampere=(-ampere, ampere),
-        power_watt=max(volt * ampere for volt, ampere in sheet.envelope) / OVERRANGE**2,
-        modes=frozenset(Mode),
-        hardware_cccv=True,
-        four_wire=True,
-        measures_when_off=False,
-        watchdog_second=None,
-        fastest_period_second=0.05,
-        stop_bound_second=1.0,
-        off_leaves="an open relay (high impedance)",
-        host_dies="the output stays as it was: the current flows on until the cell is at the"
-        " voltage of the step's end, and is held there",
-        voltage_margin_volt=0.010,
-        envelope=tuple(
-            (item.full_scale, sheet.ampere_at(item.full_scale))
-            for item in sheet.source_voltage
-            if LEAST_RANGE_VOLT <= item.full_scale <= LARGEST_RANGE_VOLT
-        ),
-        arms=(
-            ("high voltage", "each set point, and overvoltage protection at its next level above"),
-            ("low voltage", "each set point while it discharges"),
-            ("charge current", "each set point"),
-            ("discharge current", "each set point"),
-        ),
-        current_ranges=sheet.measure_current,
-        voltage_ranges=sheet.measure_voltage,
-    )
 
 
 class KeithleySmu:
@@ -130,6 +99,7 @@ class KeithleySmu:
         self._volt_range = LARGEST_RANGE_VOLT
         self._query = line.query
         self._scpi = ScpiLine(line, clock, resource)
+        self._stream = KeithleyStream(line, self._scpi, clock, resource)
 
     def open(self) -> Identity:
         """Identify, then bring the output to off in high impedance, whatever it was.
@@ -139,8 +109,8 @@ class KeithleySmu:
         """
         identity = self._identify()
         try:
-            # an error that waits is somebody else's
-            self._scpi.ask("*CLS;:SYST:CLE;:SYST:ERR:COUN?")
+            # an error that waits is somebody else's, and so is a trigger model that runs
+            self._scpi.ask(":ABOR;*CLS;:SYST:CLE;:SYST:ERR:COUN?")
             for function in ("VOLT", "CURR"):
                 self._scpi.set(f":OUTP:{function}:SMOD HIMP", f":OUTP:{function}:SMOD?", "HIMP")
             self._scpi.set(":OUTP OFF", ":OUTP?", "0")
@@ -153,6 +123,7 @@ class KeithleySmu:
                 self._scpi.set(f"{sense}:UNIT {unit}", f"{sense}:UNIT?", unit)
                 self._scpi.set(f"{sense}:REL:STAT OFF", f"{sense}:REL:STAT?", "0")
                 self._scpi.set(f"{sense}:AVER OFF", f"{sense}:AVER?", "0")
+                self._scpi.set(f"{sense}:AZER ON", f"{sense}:AZER?", "1")
                 self._scpi.verify(f"{sense}:NPLC {NPLC:g}", (f"{sense}:NPLC?", NPLC))
         except BenchError as error:
             proof = self.safe()
@@ -251,6 +222,8 @@ class KeithleySmu:
 
     def apply(self, setpoint: Setpoint) -> Edge:
         """Change the output; the edge is the exchange in which the current changed."""
+        if self._stream.running:
+            self._stream.halt()
         if setpoint.mode in SOURCED and self._on and self._function == "VOLT":
             began = self._drive(setpoint)
             return Edge(*began, *began, self._range)
@@ -359,6 +332,18 @@ class KeithleySmu:
         # the same as Reading(...) in a third of the time: this line runs for every sample
         return _new(Reading, (middle, source, measured, math.nan, flags, requested, replied))
 
+    def set_sampling(self, period_second: float | None) -> None:
+        """Set meter and trigger model for a stream; None: for single readings."""
+        self._stream.set_sampling(period_second, NPLC)
+
+    def stream(self) -> None:
+        """Begin to sample into the buffer; `read` is refused until the stream has ended."""
+        self._stream.start()
+
+    def drain(self) -> Drained:
+        """Take the next samples out of the buffer."""
+        return self._stream.drain(voltage_first=self._function == "VOLT")
+
     def _still_open(self) -> Reading:
         requested = self._clock.now
         answer = self._query(STILL_OFF)
@@ -375,6 +360,7 @@ class KeithleySmu:
     def safe(self) -> OffProof:
         """Switch off, and prove it by reading back the output and its open relay."""
         problems: list[str] = []
+        self._stream.running = False
         for attempt in range(SAFE_TRIES):
             try:
                 if attempt:
@@ -382,7 +368,8 @@ class KeithleySmu:
                     self._identify()
                 for function in ("VOLT", "CURR"):
                     self._scpi.ask(f":OUTP:{function}:SMOD HIMP;:OUTP:{function}:SMOD?")
-                answer = self._scpi.ask(":OUTP OFF;:OUTP?")
+                # whoever left a trigger model running: it must not stand in the way
+                answer = self._scpi.ask(":ABOR;:OUTP OFF;:OUTP?")
                 modes = {self._scpi.ask(f":OUTP:{f}:SMOD?") for f in ("VOLT", "CURR")}
                 if answer == "0" and modes == {"HIMP"}:
                     self._on = False

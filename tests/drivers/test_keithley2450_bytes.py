@@ -69,7 +69,7 @@ def sets(command, query, answer):
 OPEN = [
     (b"*IDN?\n", IDN),
     (b"*LANG?\n", b"SCPI"),
-    (b"*CLS;:SYST:CLE;:SYST:ERR:COUN?\n", b"0"),
+    (b":ABOR;*CLS;:SYST:CLE;:SYST:ERR:COUN?\n", b"0"),
     *sets(":OUTP:VOLT:SMOD HIMP", ":OUTP:VOLT:SMOD?", b"HIMP"),
     *sets(":OUTP:CURR:SMOD HIMP", ":OUTP:CURR:SMOD?", b"HIMP"),
     *sets(":OUTP OFF", ":OUTP?", b"0"),
@@ -79,10 +79,12 @@ OPEN = [
     *sets(":SENS:VOLT:UNIT VOLT", ":SENS:VOLT:UNIT?", b"VOLT"),
     *sets(":SENS:VOLT:REL:STAT OFF", ":SENS:VOLT:REL:STAT?", b"0"),
     *sets(":SENS:VOLT:AVER OFF", ":SENS:VOLT:AVER?", b"0"),
+    *sets(":SENS:VOLT:AZER ON", ":SENS:VOLT:AZER?", b"1"),
     *sets(":SENS:VOLT:NPLC 1", ":SENS:VOLT:NPLC?", b"1.000000E+00"),
     *sets(":SENS:CURR:UNIT AMP", ":SENS:CURR:UNIT?", b"AMP"),
     *sets(":SENS:CURR:REL:STAT OFF", ":SENS:CURR:REL:STAT?", b"0"),
     *sets(":SENS:CURR:AVER OFF", ":SENS:CURR:AVER?", b"0"),
+    *sets(":SENS:CURR:AZER ON", ":SENS:CURR:AZER?", b"1"),
     *sets(":SENS:CURR:NPLC 1", ":SENS:CURR:NPLC?", b"1.000000E+00"),
 ]
 
@@ -291,7 +293,7 @@ def test_an_open_rest_proves_that_it_is_open(driver):
 OFF = [
     (b":OUTP:VOLT:SMOD HIMP;:OUTP:VOLT:SMOD?\n", b"HIMP"),
     (b":OUTP:CURR:SMOD HIMP;:OUTP:CURR:SMOD?\n", b"HIMP"),
-    (b":OUTP OFF;:OUTP?\n", b"0"),
+    (b":ABOR;:OUTP OFF;:OUTP?\n", b"0"),
     (b":OUTP:VOLT:SMOD?\n", b"HIMP"),
     (b":OUTP:CURR:SMOD?\n", b"HIMP"),
 ]

@@ -6,6 +6,7 @@ from collections.abc import Set
 
 from benchlab.bench.checks.hold import discharge_holds
 from benchlab.bench.checks.host import host_dies, software_limits, watchdog_period
+from benchlab.bench.checks.rate import row_rates
 from benchlab.bench.checks.reach import beyond_instrument, poor_accuracy
 from benchlab.bench.checks.seen import (
     blind_rests,
@@ -45,6 +46,7 @@ def check_channel(
     return in_order(
         [
             *beyond_instrument(program, can, name),
+            *row_rates(program, can, name),
             *discharge_holds(program, can, name),
             *watchdog_period(program, can, name),
             *chambers(program, chamber),

@@ -1,7 +1,10 @@
 """Reading buffers of a simulated 2450, 2460 or 2461, and what their elements look like as text.
 
 Unconfirmed: the bit values of STAT and SOURSTAT, the date format, and that a buffer made by
-``TRAC:MAKE`` stops when full (error 4915) while the default ones go round.
+``TRAC:MAKE`` stops when full (error 4915) while the default ones go round. A made buffer that goes
+round is a ring of places: the next reading after the last place goes into the first one, and
+``TRAC:ACT:STAR?`` and ``TRAC:ACT:END?`` are places. The default ones are kept simpler here, as only
+they must be quick: in them place 1 is always the oldest reading.
 """
 
 from __future__ import annotations
@@ -39,16 +42,48 @@ Entry = tuple[float, float, float, bool, Facts]
 
 
 class Buffer:
-    """A reading buffer; index 1 is the first reading since it was cleared."""
+    """A reading buffer; index 1 is the first reading since it was cleared.
 
-    def __init__(self, points: int = DEFAULT_POINTS, *, round_and_round: bool = True) -> None:
+    Parameters
+    ----------
+    is_ring : bool
+        Readings keep their places when it goes round.
+    """
+
+    def __init__(
+        self,
+        points: int = DEFAULT_POINTS,
+        *,
+        round_and_round: bool = True,
+        is_ring: bool = False,
+    ) -> None:
         self.entries: deque[Entry] = deque(maxlen=points)
         self.round_and_round = round_and_round
+        self.is_ring = is_ring
+        self.stored = 0
         self.first_second: float | None = None
+
+    @property
+    def quick(self) -> bool:
+        """Whether a reading may be appended to the entries without being counted."""
+        return self.round_and_round and not self.is_ring
+
+    @property
+    def end(self) -> int:
+        """Place of the newest reading; 0 in an empty buffer."""
+        count = len(self.entries)
+        return count if self.stored <= count else (self.stored - 1) % count + 1
+
+    @property
+    def start(self) -> int:
+        """Place of the oldest reading; 0 in an empty buffer."""
+        count = len(self.entries)
+        return min(1, count) if self.stored <= count else self.end % count + 1
 
     def resize(self, points: int) -> None:
         """Change the size, which clears it."""
         self.entries = deque(maxlen=points)
+        self.stored = 0
         self.first_second = None
 
     def store(self, entry: Entry) -> None:
@@ -63,6 +98,7 @@ class Buffer:
         if not self.round_and_round and len(entries) == entries.maxlen:
             raise ScpiError(4915, "Attempting to store past capacity of reading buffer")
         entries.append(entry)
+        self.stored += 1
 
     def started(self) -> float:
         """Return the clock second of the first reading, from which relative time counts."""
@@ -73,16 +109,17 @@ class Buffer:
     def clear(self) -> None:
         """Forget every reading."""
         self.entries.clear()
+        self.stored = 0
         self.first_second = None
 
     def between(self, first: int, last: int) -> list[Entry]:
-        """Return readings `first` to `last`, counted from 1."""
-        if not 1 <= first <= last <= len(self.entries):
+        """Return the readings in places `first` to `last`, counted from 1."""
+        entries, count = self.entries, len(self.entries)
+        if not 1 <= first <= last <= count:
             raise ScpiError(-222, "Parameter data out of range")
-        if first > len(self.entries) // 2:  # from the end: a deque is slow in its middle
-            tail = [self.entries[k] for k in range(-(len(self.entries) - first) - 1, 0)]
-            return tail[: last - first + 1]
-        return [self.entries[k] for k in range(first - 1, last)]
+        turned = self.start - 1 if self.is_ring and self.stored > count else 0
+        # from the end: a deque is slow in its middle, and the newest are asked for
+        return [entries[(k - turned) % count - count] for k in range(first - 1, last)]
 
     def statistic(self, name: str) -> float:
         """Return average, maximum, minimum, standard deviation or peak to peak of the readings."""

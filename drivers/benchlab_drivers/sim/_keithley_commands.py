@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["install"]
 
 OFF_STATES = ("NORMal", "HIMPedance", "ZERO", "GUARd")
-LOOPS = ("SimpleLoop", "DurationLoop", "Empty")
 
 
 def _text(value: float) -> str:
@@ -54,7 +53,7 @@ def _common(k: SimulatedKeithley) -> None:
 
     def reset(args: list[str]) -> None:
         k.settings = Settings(k.sheet)
-        k.stop_loop()
+        k.trigger.stop()
         k.buffers = {"defbuffer1": Buffer(), "defbuffer2": Buffer()}
 
     def ascii_only(args: list[str]) -> None:
@@ -291,7 +290,7 @@ def _trace(k: SimulatedKeithley) -> None:
         points = int(number(args, 1, low=1, high=6_875_000, default=1, count=3))
         if name in k.buffers:
             raise ScpiError(1115, "Parameter 1, name already exists")
-        k.buffers[name] = Buffer(points, round_and_round=False)
+        k.buffers[name] = Buffer(points, round_and_round=False, is_ring=True)
 
     def delete(args: list[str]) -> None:
         name = text(args, 0, 1)
@@ -308,33 +307,19 @@ def _trace(k: SimulatedKeithley) -> None:
         mode = choice(args, ("CONTinuous", "ONCE"), 0, 2)
         k.buffer(args, 1).round_and_round = mode == "CONT"
 
-    def first(args: list[str]) -> str:
-        return "1" if k.buffer(args, 0).entries else "0"
-
-    def load(args: list[str]) -> None:
-        name = text(args, 0)
-        known = {loop.lower(): loop for loop in LOOPS}
-        if name.lower() not in known:
-            raise BAD_VALUE
-        k.load_loop(known[name.lower()], args[1:])
-
     k.add("TRACe:MAKE", set=make)
     k.add("TRACe:DELete", set=delete)
     k.add("TRACe:CLEar", set=lambda a: k.buffer(a, 0).clear())
     k.add("TRACe:POINts", set=points, query=lambda a: str(k.buffer(a, 0).entries.maxlen))
     k.add("TRACe:ACTual", query=lambda a: str(len(k.buffer(a, 0).entries)))
-    k.add("TRACe:ACTual:STARt", query=first)
-    k.add("TRACe:ACTual:END", query=lambda a: str(len(k.buffer(a, 0).entries)))
+    k.add("TRACe:ACTual:STARt", query=lambda a: str(k.buffer(a, 0).start))
+    k.add("TRACe:ACTual:END", query=lambda a: str(k.buffer(a, 0).end))
     k.add("TRACe:FILL:MODE", set=fill, query=lambda a: k.fill_mode(a))
     k.add("TRACe:DATA", query=k.trace_data)
     k.add("TRACe:TRIGger", set=lambda a: k.store_readings(k.buffer(a, 0)))
     for word in ("AVERage", "MAXimum", "MINimum", "STDDev", "PK2Pk"):
         short = "".join(c for c in word if not c.islower())
         k.add(f"TRACe:STATistics:{word}", query=_statistic(k, short))
-    k.add("TRIGger:LOAD", set=load)
-    k.add("TRIGger:STATe", query=lambda a: k.loop_state())
-    k.add("INITiate[:IMMediate]", set=lambda a: k.start_loop())
-    k.add("ABORt", set=lambda a: k.stop_loop())
 
 
 def _statistic(k: SimulatedKeithley, name: str) -> Handler:

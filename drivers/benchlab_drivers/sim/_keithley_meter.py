@@ -93,7 +93,7 @@ def make_reader(k: SimulatedKeithley, buffer: Buffer, elements: tuple[str, ...])
     lead_ohm = k.lead_ohm
     plain = not open_leads and not lead_ohm
     level, readback = source.level, source.readback
-    store = buffer.entries.append if buffer.round_and_round else buffer.store
+    store = buffer.entries.append if buffer.quick else buffer.store
     number = f"%+.{(s.precision or 7) - 1}E"
     single, pair, triple = ((",".join([number] * n) + "\n").encode() for n in (1, 2, 3))
     shape = {("SOUR", "READ"): 0, ("READ",): 1, ("SOUR", "READ", "REL"): 2}.get(elements, 3)

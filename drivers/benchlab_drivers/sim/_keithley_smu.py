@@ -10,7 +10,6 @@ meaning of bits in STAT.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from benchlab_drivers.sim._keithley_errors import Errors
 from benchlab_drivers.sim._keithley_meter import make_reader
 from benchlab_drivers.sim._keithley_output import staircase_of
 from benchlab_drivers.sim._keithley_settings import Settings
+from benchlab_drivers.sim._keithley_trigger import TriggerModel
 from benchlab_drivers.sim.scpi import ScpiError, ScpiInstrument, choice, number, text
 
 if TYPE_CHECKING:
@@ -37,16 +37,6 @@ LATENCY_SECOND = 2e-3
 CYCLE_SECOND = 0.02
 LEAD_OHM = 0.1
 Reader = Callable[[float], bytes]
-LOOP_IDLE, LOOP_RUNNING = "IDLE;IDLE;1", "RUNNING;RUNNING;1"
-
-
-@dataclass
-class _Run:
-    next: float
-    period: float
-    until: float
-    left: float
-    read: Reader
 
 
 class SimulatedKeithley(ScpiInstrument):
@@ -84,8 +74,7 @@ class SimulatedKeithley(ScpiInstrument):
         self._fast: dict[bytes, Reader] = {}
         self._reader: Reader | None = None
         self._latency = LATENCY_SECOND
-        self._loop: tuple[str, float, float, str] | None = None
-        self._running: _Run | None = None
+        self.trigger = TriggerModel(self)
         install(self)
         self.reconnect()
 
@@ -124,12 +113,12 @@ class SimulatedKeithley(ScpiInstrument):
         latency = self._latency if plan.measures else LATENCY_SECOND
         clock.sleep_until(sent + 0.5 * latency)
         self._now = sent + 0.5 * latency
-        if self._running is not None:
-            self._run_loop()
+        if self.trigger.running:
+            self.trigger.run_to(self._now)
         self._reader = None
         reply = self.execute(line)
         if plan.measures and len(plan.actions) == 1:
-            if self._reader is not None and self._running is None and self.settings.count == 1:
+            if self._reader is not None and not self.trigger.running and self.settings.count == 1:
                 if len(self._fast) > 64:
                     self._fast.clear()
                 if request in (line + b"\n", line):
@@ -142,16 +131,29 @@ class SimulatedKeithley(ScpiInstrument):
 
     def truth(self) -> Truth:
         """Return the cell's exact integrals at this instant of the clock."""
-        self.cell.advance(max(self._clock.now, self._now))
+        self._run_to_now()
+        self.cell.advance(self._now)
         return self.cell.truth()
 
     def surface_temperature_celsius(self) -> float:
         """Return the temperature of the cell's surface at this instant of the clock."""
-        return self.cell.surface_celsius(max(self._clock.now, self._now))
+        self._run_to_now()
+        return self.cell.surface_celsius(self._now)
 
     def set_ambient_celsius(self, celsius: float) -> None:
         """Let the air around the cell have this temperature from this instant of the clock on."""
-        self.cell.set_ambient_celsius(max(self._clock.now, self._now), celsius)
+        self._run_to_now()
+        self.cell.set_ambient_celsius(self._now, celsius)
+
+    @property
+    def now(self) -> float:
+        """Clock second up to which everything was carried out."""
+        return self._now
+
+    def _run_to_now(self) -> None:
+        """Let what the trigger model samples be sampled until this instant of the clock."""
+        self._now = max(self._clock.now, self._now)
+        self.trigger.run_to(self._now)
 
     def no_error(self) -> str:
         """Write an empty queue as the instrument does."""
@@ -223,6 +225,7 @@ class SimulatedKeithley(ScpiInstrument):
         """Let the cell see what the output is now, from this instant on."""
         s = self.settings
         self._fast.clear()
+        self.trigger.forget()
         four_wire = s.output and s.sense[s.sense_function].four_wire
         staircase = staircase_of(s, self.errors)
         self.open_leads = staircase is OPEN
@@ -234,17 +237,18 @@ class SimulatedKeithley(ScpiInstrument):
             self.load = OpenLead(staircase)
         source = s.source[s.function]
         self.aperture = s.sense[s.sense_function].nplc * CYCLE_SECOND
-        self._latency = LATENCY_SECOND + self.aperture * (2.0 if source.readback else 1.0)
+        self.sample_second = self.aperture * (2.0 if source.readback else 1.0)
+        self._latency = LATENCY_SECOND + self.sample_second
 
     def take_cell_away(self) -> None:
         """Break the contact at this instant; `put_cell_back` mends it."""
-        self._now = self._clock.now
+        self._run_to_now()
         self.load = OpenLead(OPEN)
         self.reconnect()
 
     def put_cell_back(self) -> None:
         """Mend the contact at this instant."""
-        self._now = self._clock.now
+        self._run_to_now()
         self.load = self.cell
         self.reconnect()
 
@@ -263,7 +267,7 @@ class SimulatedKeithley(ScpiInstrument):
 
     def read(self, args: list[str]) -> str:
         """Measure as often as SENS:COUN says; return the last reading's elements."""
-        if self._running is not None:
+        if self.trigger.running:
             raise ScpiError(-213, "Init ignored")
         self.reconnect()  # what was set earlier in the same line
         buffer = self.buffer(args, 0)
@@ -272,7 +276,7 @@ class SimulatedKeithley(ScpiInstrument):
         for _ in range(self.settings.count - 1):
             self._now += self.aperture
             reply = read(self._now)
-        if buffer.round_and_round:  # else a reading may be refused
+        if buffer.quick:  # else a reading may be refused
             self._reader = read
         return reply.decode("ascii").rstrip("\n")
 
@@ -288,7 +292,7 @@ class SimulatedKeithley(ScpiInstrument):
         buffer = self.buffer(args, 0)
         if not buffer.entries:
             return ""
-        return self._written(buffer, len(buffer.entries), len(buffer.entries), _elements(args, 1))
+        return self._written(buffer, buffer.end, buffer.end, _elements(args, 1))
 
     def trace_data(self, args: list[str]) -> str:
         """Return elements of readings of a buffer."""
@@ -304,52 +308,6 @@ class SimulatedKeithley(ScpiInstrument):
             for entry in buffer.between(first, last)
             for element in elements
         )
-
-    # --- the trigger model's two simple loops -------------------------------------------------
-
-    def load_loop(self, name: str, args: list[str]) -> None:
-        """Load SimpleLoop (count, delay, buffer) or DurationLoop (seconds, delay, buffer)."""
-        if name == "Empty":
-            self._loop = None
-            return
-        amount = number(args, 0, low=0.0, high=1e9, default=1.0, count=None)
-        delay = number(args, 1, low=0.0, high=1e5, default=0.0, count=None) if args[1:] else 0.0
-        self.buffer(args, 2)
-        self._loop = (name, amount, delay, text(args, 2) if args[2:] else "defbuffer1")
-
-    def start_loop(self) -> None:
-        """Start the loop that was loaded; it measures into its buffer from now on."""
-        if self._running is not None:
-            raise ScpiError(-213, "Init ignored")
-        if self._loop is None:
-            raise ScpiError(-221, "Settings conflict")
-        name, amount, delay, buffer_name = self._loop
-        self.buffers[buffer_name].clear()
-        simple = name == "SimpleLoop"
-        self._running = _Run(
-            next=self._now + delay + 0.5 * self.aperture,
-            period=delay + self._latency - LATENCY_SECOND,
-            until=float("inf") if simple else self._now + amount,
-            left=amount if simple else float("inf"),
-            read=make_reader(self, self.buffers[buffer_name], ("READ",)),
-        )
-
-    def stop_loop(self) -> None:
-        """Abort the loop; the output stays as it is."""
-        self._running = None
-
-    def loop_state(self) -> str:
-        """Return the state of the trigger model."""
-        return LOOP_IDLE if self._running is None else LOOP_RUNNING
-
-    def _run_loop(self) -> None:
-        run = self._running
-        while run is not None and run.next <= self._now:
-            run.read(run.next)
-            run.next += run.period
-            run.left -= 1.0
-            if run.left <= 0.0 or run.next > run.until:
-                self._running = run = None
 
 
 def _elements(args: list[str], k: int) -> tuple[str, ...]:
