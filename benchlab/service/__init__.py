@@ -1,0 +1,1 @@
+"""What keeps runs alive: channels, guardians, recordings; workers, hub and clients."""
