@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchlab.bench.clock import VirtualClock
@@ -94,6 +94,9 @@ class _Kept:
     def event(self, content: Mapping[str, Any]) -> None:
         pass
 
+    def spectrum(self, content: Mapping[str, Any]) -> None:
+        pass
+
     def state(self, content: Mapping[str, Any]) -> None:
         if self.kept.second and not self.why:
             self._look(max(self.kept.second[-1], content["test_time_second"]))
@@ -135,7 +138,7 @@ def preview(
     """
     clock = VirtualClock()
     spec = TwinSpec(cell.type.name, program.capacity_ah, seed, fresh=fresh)
-    source, twin = Channel(channel.driver, "").simulate(clock, spec)
+    source, twin = replace(channel, resource="").simulate(clock, spec)
     kept = Preview()
     beside = [Channel(sensor.driver, "") for sensor in sensors]
     climate = None if chamber is None else Channel(chamber.driver, "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +13,7 @@ from benchlab.bench.roles import Capabilities, Source
 from benchlab.bench.twin import Twin, TwinSpec
 from benchlab.errors import UsageError
 
-__all__ = ["Channel", "parse_channel"]
+__all__ = ["Channel", "parse_channel", "with_model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Channel:
     resource: str
     number: str = ""
     """Which channel of an instrument with several; empty: the first, or the only one."""
+    model: str = ""
+    """Which of a family of instruments is simulated or checked against; empty: the default one."""
 
     @property
     def executes(self) -> bool:
@@ -41,12 +43,26 @@ class Channel:
         module = plugins.plugin("drivers", self.driver)
         if not self.simulated:
             return module.connect(self.resource, clock), None
-        made: tuple[Executor, Twin] = (
-            module.simulate(clock, spec, self.number)
-            if self.number
-            else module.simulate(clock, spec)
-        )
+        which = {"channel": self.number} if self.number else {}
+        made: tuple[Executor, Twin] = module.simulate(clock, spec, **which, **self._of_model())
         return made
+
+    def _of_model(self) -> dict[str, str]:
+        return {"model": self.model} if self.model else {}
+
+    def capabilities(self) -> Capabilities | ExecutorCapabilities:
+        """Return what is true of a source or executor before it is opened, of its model if named.
+
+        Raises
+        ------
+        benchlab.errors.UsageError
+            Where it drives no cell: a sensor or a chamber.
+        """
+        module = plugins.plugin("drivers", self.driver) if self.executes else self.module()
+        of_model: dict[str, Capabilities | ExecutorCapabilities] = (
+            module.CAPABILITIES_OF_MODEL if self.model else {"": module.CAPABILITIES}
+        )
+        return of_model[self.model]
 
     @property
     def simulated(self) -> bool:
@@ -81,7 +97,7 @@ class Channel:
 
     def simulate(self, clock: Clock, spec: TwinSpec) -> tuple[Source, Twin]:
         """Return the driver on its simulated instrument, and the cell behind it."""
-        made: tuple[Source, Twin] = self.module().simulate(clock, spec)
+        made: tuple[Source, Twin] = self.module().simulate(clock, spec, **self._of_model())
         return made
 
     def beside(self, clock: Clock, twin: Twin | None) -> Any:
@@ -111,6 +127,26 @@ class Channel:
 def capabilities_beside(channel: Channel) -> Any:
     """Return what is true of a sensor or chamber, before it is opened."""
     return getattr(plugins.plugin("drivers", channel.driver), "CAPABILITIES", None)
+
+
+def with_model(channel: Channel, model: str) -> Channel:
+    """Return the channel of an instrument of this model.
+
+    Raises
+    ------
+    benchlab.errors.UsageError
+        The driver knows no such model.
+    """
+    module = plugins.plugin("drivers", channel.driver)
+    known: dict[str, Any] = getattr(module, "CAPABILITIES_OF_MODEL", {})
+    plain = {name.replace(" ", "").lower(): name for name in known}
+    name = plain.get(model.replace(" ", "").lower())
+    if name is None:
+        raise UsageError(
+            f"{channel.driver} knows no model {model!r}.",
+            remedy=f"Its models: {', '.join(known)}." if known else "Leave --model out.",
+        )
+    return replace(channel, model=name)
 
 
 def parse_channel(text: str) -> Channel:

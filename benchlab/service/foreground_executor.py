@@ -18,6 +18,7 @@ from benchlab.model.cell import Cell
 from benchlab.model.program import Program
 from benchlab.service.around import around
 from benchlab.service.channel import Channel
+from benchlab.service.checking import remarks_compiled
 from benchlab.service.foreground import RunOptions, RunResult, check_paths, closing, end_of, head_of
 from benchlab.service.line_lock import LineLock
 from benchlab.service.recording import Recording
@@ -60,10 +61,11 @@ def run_executor(
         try:
             identity = executor.open()
             compiled = executor.compile(program)
-            for text in compiled.notes:
-                note(text)
-            fate = executor.capabilities.host_dies
-            note(f"{options.channel.driver}: if this program dies, {fate}.")
+            can = executor.capabilities
+            for remark in remarks_compiled(
+                program, cell, options.channel, options.sensors, can, compiled.notes
+            ):
+                note(str(remark))
             seen = prepare_executor(executor, number, program.limits)
             volts = f"the cell stands at {seen.voltage:.4f} V"
             note(f"{identity.model} {identity.serial_number}, channel {number}: {volts}")

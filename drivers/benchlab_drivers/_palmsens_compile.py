@@ -271,7 +271,7 @@ class _Writer:
         place = f"{plan.source or self._program.source}:{plan.line}"
         raise Unsupported(
             f"step {plan.step_id} ('{plan.text}'): the {self._model.name} cannot do this: {why}",
-            where=f"{place}, field {plan.field}" if plan.field else place,
+            where=f"{place}, {plan.field}" if plan.field else place,
             remedy="Change the step, or choose an instrument that is stepped by the host.",
         )
 

@@ -35,10 +35,11 @@ from benchlab_drivers.wire.rp7900_models import DEFAULT_MODEL, MODELS
 from benchlab_drivers.wire.transport import DirectTransport, Transport, open_transport
 from benchlab_drivers.wire.who import scpi
 
-__all__ = ["CAPABILITIES", "WHO", "connect", "driver_on", "simulate"]
+__all__ = ["CAPABILITIES", "CAPABILITIES_OF_MODEL", "WHO", "connect", "driver_on", "simulate"]
 
 CAPABILITIES = capabilities_of(MODELS[DEFAULT_MODEL])
 """Of the default model; a driver has those of the model that answers, once it is open."""
+CAPABILITIES_OF_MODEL = {name: capabilities_of(model) for name, model in MODELS.items()}
 WHO = scpi("KEYSIGHT", *MODELS)
 
 
@@ -57,9 +58,9 @@ def connect(resource: str, clock: Clock) -> Source:
     return driver_on(open_transport(resource, clock), clock, resource)
 
 
-def simulate(clock: Clock, spec: TwinSpec) -> tuple[Source, Twin]:
-    """Return the driver on a simulated RP7931A in this process, and the cell behind it."""
+def simulate(clock: Clock, spec: TwinSpec, model: str = DEFAULT_MODEL) -> tuple[Source, Twin]:
+    """Return the driver on a simulated RP7900 in this process, and the cell behind it."""
     from benchlab_drivers.sim.keysight_rp7900 import make
 
-    instrument = make(clock, spec)
+    instrument = make(clock, spec, model)
     return driver_on(DirectTransport(instrument), clock, "sim:keysight_rp7900"), instrument

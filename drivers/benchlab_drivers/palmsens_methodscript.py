@@ -46,7 +46,7 @@ from benchlab_drivers.wire.methodscript_line import (
     ScriptLine,
     open_script_line,
 )
-from benchlab_drivers.wire.methodscript_models import EMSTAT4_HR, MODELS, Model
+from benchlab_drivers.wire.methodscript_models import EMSTAT4_HR, MODELS, Model, model_named
 from benchlab_drivers.wire.methodscript_script import CELL_OFF, LOOK
 from benchlab_drivers.wire.methodscript_who import WHO
 
@@ -63,6 +63,7 @@ SERIAL = re.compile(rb"i([\x21-\x7e]+)\r?")
 
 
 CAPABILITIES = capabilities_of(EMSTAT4_HR)
+CAPABILITIES_OF_MODEL = {model.name: capabilities_of(model) for model in MODELS}
 
 
 class PalmSensMethodScript(Talk):
@@ -380,16 +381,16 @@ def connect(resource: str, clock: Clock) -> Executor:
     return PalmSensMethodScript(open_script_line(resource, clock), clock, resource=resource)
 
 
-def simulate(clock: Clock, spec: TwinSpec) -> tuple[Executor, Twin]:
-    """Return the driver on a simulated EmStat4 HR in this process, and the cell behind it.
+def simulate(clock: Clock, spec: TwinSpec, model: str = "") -> tuple[Executor, Twin]:
+    """Return the driver on a simulated instrument in this process, and the cell behind it.
 
     Raises
     ------
     benchlab.errors.UsageError
         Where there is no such cell.
     """
-    from benchlab_drivers.sim.palmsens_methodscript import make
+    from benchlab_drivers.sim._palmsens_device import SimulatedMethodScript
 
-    instrument = make(clock, spec)
+    instrument = SimulatedMethodScript(clock, spec, model_named(model or EMSTAT4_HR.name))
     line = DirectScriptLine(instrument, clock)
     return PalmSensMethodScript(line, clock, resource="sim:palmsens_methodscript"), instrument

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from benchlab.bench.checks.executor import check_executor_channel
 from benchlab.bench.checks.hold import discharge_holds
 from benchlab.bench.checks.host import host_dies, software_limits, watchdog_period
 from benchlab.bench.checks.rate import row_rates
@@ -21,7 +22,7 @@ from benchlab.model.checks import Remark, Severity, in_order
 from benchlab.model.program import Program
 from benchlab.model.refusals import Refusals
 
-__all__ = ["check_channel", "check_instrument", "refuse_unsupported"]
+__all__ = ["check_channel", "check_executor_channel", "check_instrument", "refuse_unsupported"]
 
 
 def check_channel(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchlab.bench.executor import ExecutorCapabilities
 from benchlab.bench.roles import Capabilities
 from benchlab.model.checks.remark import Remark, Severity
 from benchlab.model.program import Program
@@ -44,7 +45,9 @@ def watchdog_period(program: Program, can: Capabilities, name: str) -> list[Rema
     ]
 
 
-def software_limits(program: Program, can: Capabilities, name: str) -> list[Remark]:
+def software_limits(
+    program: Program, can: Capabilities | ExecutorCapabilities, name: str
+) -> list[Remark]:
     """Return which limits are armed in the instrument, and which hold only while the host lives."""
     limits = program.limits
     arms = dict(can.arms)

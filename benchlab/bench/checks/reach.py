@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from benchlab.bench.executor import ExecutorCapabilities
 from benchlab.bench.roles import Capabilities, Mode
 from benchlab.model import instructions as code
 from benchlab.model.checks.remark import Remark, Severity, where_of
@@ -115,7 +116,9 @@ def _highest_volt(program: Program, step: StepPlan) -> float:
     return high if math.isnan(end) else min(end, high)
 
 
-def poor_accuracy(program: Program, can: Capabilities, name: str) -> list[Remark]:
+def poor_accuracy(
+    program: Program, can: Capabilities | ExecutorCapabilities, name: str
+) -> list[Remark]:
     """Return, as one remark, the steps whose current is hardly more than the meter's error."""
     poor: list[tuple[float, float, float, StepPlan]] = []
     for step in program.steps:
@@ -141,7 +144,7 @@ def poor_accuracy(program: Program, can: Capabilities, name: str) -> list[Remark
     ]
 
 
-def _error(can: Capabilities, set_ampere: float, ampere: float) -> float:
+def _error(can: Capabilities | ExecutorCapabilities, set_ampere: float, ampere: float) -> float:
     ranges = sorted(can.current_ranges, key=lambda item: item.full_scale)
     used = next((item for item in ranges if set_ampere <= item.full_scale * 1.05), None)
     return 0.0 if used is None else used.gain * ampere + used.offset

@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("protocol", type=Path, metavar="PROTOCOL.yaml")
     parser.add_argument("--instrument", metavar="DRIVER", help="check against this instrument too")
     parser.add_argument(
+        "--model", metavar="NAME", help="which of the instrument's family, for example RP7933A"
+    )
+    parser.add_argument(
         "--cell", metavar="TYPE|CELL.yaml", help="the cell on the bench: a known type, or a file"
     )
     parser.add_argument(
@@ -59,11 +62,16 @@ def run(arguments: argparse.Namespace) -> int:
     from benchlab.model.estimate import estimate
     from benchlab.model.expand import expand
     from benchlab.model.protocol_text import read_protocol
+    from benchlab.service.channel import with_model
     from benchlab.service.checking import remarks_on
 
     if arguments.hours is not None and not arguments.hours > 0.0:
         raise UsageError(f"found --hours {arguments.hours:g}.", remedy="Give a number above zero.")
     channel = _named(arguments.instrument)
+    if arguments.model is not None:
+        if channel is None:
+            raise UsageError("found --model without --instrument.", remedy="Name both.")
+        channel = with_model(channel, arguments.model)
     sensors = [_channel(text) for text in arguments.sensor]
     chamber = _named(arguments.chamber)
     try:
@@ -225,6 +233,7 @@ def _print_json(
         "file": str(arguments.protocol),
         "name": program.name,
         "instrument": arguments.instrument,
+        "model": arguments.model,
         "exit_code": code,
         "remarks": [asdict(remark) for remark in remarks],
         "defaults": list(program.notes),
@@ -241,14 +250,17 @@ def _print_refusal(path: Path, error: Any) -> None:
     """Print a protocol that cannot even be expanded."""
     import json
 
-    remark = {
-        "name": getattr(error, "check", "cell"),
-        "severity": "error",
-        "where": error.where,
-        "reason": error.what,
-        "remedy": error.remedy,
-    }
-    print(json.dumps({"file": str(path), "exit_code": error.exit_code, "remarks": [remark]}))
+    remarks = [
+        {
+            "name": getattr(one, "check", "cell"),
+            "severity": "error",
+            "where": one.where,
+            "reason": one.what,
+            "remedy": one.remedy,
+        }
+        for one in (error, *error.others)
+    ]
+    print(json.dumps({"file": str(path), "exit_code": error.exit_code, "remarks": remarks}))
 
 
 def _preview(
@@ -271,7 +283,9 @@ def _preview(
             where=str(path),
             remedy="Choose another name.",
         )
-    chosen = channel or _first_able(program, sensors, chamber)
+    # one that runs a protocol by itself draws it no differently than one that is stepped
+    stepped = channel is not None and not channel.executes
+    chosen = channel if channel and stepped else _first_able(program, sensors, chamber)
     bound = float("inf") if arguments.hours is None else arguments.hours * 3600.0
     kept = preview(
         program,

@@ -74,7 +74,13 @@ class FlowWriter:
 
     def _items(self, items: tuple[Located, ...]) -> None:
         """Expand steps one after the other; what is refused is left out, and gathered."""
-        stacks: tuple[list[Any], ...] = (self._around, self._rounds, self._kinds, self._running, self.names.variables)
+        stacks: tuple[list[Any], ...] = (
+            self._around,
+            self._rounds,
+            self._kinds,
+            self._running,
+            self.names.variables,
+        )
         for at in items:
             depths = [len(stack) for stack in stacks]
             with self.context.problems.gathered():

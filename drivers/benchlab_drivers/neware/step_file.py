@@ -83,7 +83,11 @@ class _Writer:
 
     def _block(self, block: code.Block, known: Mapping[str, float]) -> None:
         if block.every or block.until is not None:
-            what = "a block carried out every so many rounds" if block.every else "a repeat 'until'"
+            what = (
+                "block carried out every so many rounds"
+                if block.every
+                else "repeat that ends by a condition"
+            )
             raise Unsupported(
                 f"a step file has no {what}.",
                 where=block.where,

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 
 from benchlab.bench.roles import RangeAccuracy
 
-__all__ = ["EMSTAT4_HR", "EMSTAT_PICO", "MODELS", "NEXUS", "Model", "PotentiostatMode"]
+__all__ = [
+    "EMSTAT4_HR",
+    "EMSTAT_PICO",
+    "MODELS",
+    "NEXUS",
+    "Model",
+    "PotentiostatMode",
+    "model_named",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,3 +205,8 @@ EMSTAT_PICO = Model(
     step_volt=5e-4,
 )
 MODELS = (EMSTAT4_HR, NEXUS, EMSTAT_PICO)
+
+
+def model_named(name: str) -> Model:
+    """Return the model of this name, one of `MODELS`."""
+    return next(model for model in MODELS if model.name == name)
