@@ -58,8 +58,8 @@ def start():
 def serve(start):
     """Serve a simulated instrument and return what it says of itself."""
 
-    def begin(*words):
-        child = start("sim", "serve", "keithley2450", *words)
+    def begin(*words, driver="keithley2450"):
+        child = start("sim", "serve", driver, *words)
         return json.loads(child.stdout.readline())
 
     return begin
