@@ -1,0 +1,1 @@
+"""The hub: what the workers know, for clients on HTTP and WebSocket."""
