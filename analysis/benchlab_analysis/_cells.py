@@ -134,7 +134,7 @@ def _double(cells: Cells, result: Result) -> None:
     names, counts = np.unique(cells.name.astype(str), return_counts=True)
     if (counts > 1).any():
         result.warnings.append(
-            f"the name {names[counts > 1][0]!r} comes {counts.max()} times: if that is one cell, "
+            f"the name {names[counts > 1][0]} comes {counts.max()} times: if that is one cell, "
             "its runs are no independent cells"
         )
 

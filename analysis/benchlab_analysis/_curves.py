@@ -79,17 +79,23 @@ def half_curves(run: Run, found: Sequence[Phase], sign: int) -> list[HalfCurve]:
 
 def _curve(run: Run, group: list[Phase], counter: Floats) -> HalfCurve:
     rows = []
+    breaks = np.zeros(group[-1].last - group[0].first + 2, dtype=np.intp)
     for phase in group:
+        breaks[phase.first - group[0].first] += 1
         index = np.arange(phase.first, phase.last + 1)
         ampere = np.abs(run["current_ampere"][index])
         usual = float(np.nanmedian(ampere)) if np.isfinite(ampere).any() else np.nan
         seen = np.isfinite(run["voltage_volt"][index]) & np.isfinite(counter[index])
         with np.errstate(invalid="ignore"):
-            rows.append(index[seen & (np.abs(ampere - usual) <= ONE_CURRENT * usual)])
+            steady = np.abs(ampere - usual) <= ONE_CURRENT * usual
+        breaks[index[np.isfinite(ampere) & ~steady] - group[0].first] += 1
+        rows.append(index[seen & steady])
     chosen = np.concatenate(rows)
     before = counter[max(group[0].first - 1, 0)]
     charge = np.asarray(counter[chosen] - before, dtype=np.float64)
-    pieces = np.where(np.diff(chosen) == 1, np.diff(charge), 0.0)
+    # a row whose voltage is not a number is bridged; one at another current is not
+    part = np.cumsum(breaks)[chosen - group[0].first]
+    pieces = np.where(np.diff(part) == 0, np.diff(charge), 0.0)
     whole = sum(phase.charge for phase in group)
     main = max(group, key=lambda phase: phase.charge)
     ampere = run["current_ampere"][chosen]

@@ -29,6 +29,13 @@ class FirstCycle(NamedTuple):
     steps: tuple[int, ...]
 
     @property
+    def said(self) -> str:
+        """The efficiency with its interval, as far as that is known."""
+        if self.half_width == self.half_width:
+            return f"{self.efficiency:.4f} +- {self.half_width:.1e}"
+        return f"{self.efficiency:.4f} (no accuracy of the current is stated: no interval)"
+
+    @property
     def doubt(self) -> str:
         """Why it is hardly the first cycle of a fresh cell; empty where nothing speaks against."""
         if self.efficiency > 1.0:

@@ -77,7 +77,7 @@ def analyse(run: Run, options: Options) -> Result:
     expected = -useful
     if first.sign == expected:
         result.sentences.append(
-            f"first-cycle efficiency {first.efficiency:.4f} +- {first.half_width:.1e} "
+            f"first-cycle efficiency {first.said} "
             f"({1e3 * first.put_in:.5g} mAh {names[0]}, {1e3 * first.came_back:.5g} mAh {names[1]})"
         )
     else:

@@ -54,7 +54,7 @@ def analyse(run: Run, options: Options) -> Result:
         result.warnings.append("the cell was not driven both ways: there is no first cycle")
         return result
     result.sentences.append(
-        f"first-cycle efficiency {first.efficiency:.4f} +- {first.half_width:.1e} "
+        f"first-cycle efficiency {first.said} "
         f"({first.put_in:.5g} Ah in, {first.came_back:.5g} Ah back; steps "
         f"{', '.join(map(str, first.steps))})"
     )

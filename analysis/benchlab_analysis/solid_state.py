@@ -252,7 +252,7 @@ def _first(found: list[Phase], result: Result) -> None:
     first = first_cycle(found)
     if first is not None:
         result.sentences.append(
-            f"first-cycle efficiency {first.efficiency:.4f} +- {first.half_width:.1e} "
+            f"first-cycle efficiency {first.said} "
             f"({1e3 * first.put_in:.4g} mAh in, {1e3 * first.came_back:.4g} mAh back)"
         )
         if first.doubt:

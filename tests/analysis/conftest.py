@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,3 +154,27 @@ def steps_of() -> Callable[..., list[dict[str, Any]]]:
 @pytest.fixture
 def ranges() -> list[dict[str, float]]:
     return [dict(item) for item in RANGES]
+
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Run a template on its simulated cell, once for each set of replaced texts."""
+    path = ROOT / "benchmarks" / "templates.py"
+    spec = importlib.util.spec_from_file_location("benchmarks_templates_of_analyses", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    done: dict[Any, Any] = {}
+
+    def run(name: str, replace: dict[str, str] | None = None) -> Any:
+        key = (name, tuple((replace or {}).items()))
+        if key not in done:
+            done[key] = module.run_template(name, tmp_path_factory.mktemp(name), replace)
+        return done[key]
+
+    return run
