@@ -3,32 +3,18 @@
 The whole of it is `python -m benchmarks.fault_matrix`; docs/faults.md keeps its table.
 """
 
-import importlib.util
 import json
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 import benchlab as api
+from benchlab import plugins
+from benchmarks import fault_matrix as matrix
 
-ROOT = Path(__file__).parents[2]
-
-
-def _matrix():
-    spec = importlib.util.spec_from_file_location(
-        "fault_matrix", ROOT / "benchmarks/fault_matrix.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclass looks itself up
-    spec.loader.exec_module(module)
-    return module
-
-
-matrix = _matrix()
 PTY = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pty")
 BOTH = [False, pytest.param(True, marks=PTY)]
 
@@ -43,6 +29,25 @@ def test_a_late_reply_never_becomes_another_value(driver, pty):
     assert result.values > 3
     assert result.became == "resumed"
     assert result.good, result
+
+
+@pytest.mark.parametrize("driver", matrix.OTHERS)
+def test_a_late_reply_never_becomes_another_state_or_row(driver):
+    """A relay is switched in turn; an executor's rows are those of its own steps."""
+    result = matrix.one(driver, "late")
+    assert result.happened
+    assert result.wrong == []
+    assert result.values >= 8
+    assert result.became == "resumed" or driver == "palmsens_methodscript", "it only streams"
+    assert result.good, result
+
+
+def test_every_driver_is_in_the_matrix_and_its_table_is_kept():
+    assert {*matrix.SOURCES, *matrix.BESIDE, *matrix.OTHERS} == set(plugins.names("drivers"))
+    table = matrix.DOCS.read_text().partition(matrix.BEGIN)[2].partition(matrix.END)[0]
+    faults = {line.split(" | ")[0].removeprefix("| ") for line in table.splitlines()[3:]}
+    assert set(matrix.FAULTS) <= faults
+    assert ", 0 bad;" in table
 
 
 @pytest.mark.parametrize("fault", ["fin", "garbled", "request lost", "vanish"])

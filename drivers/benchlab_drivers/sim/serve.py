@@ -21,6 +21,7 @@ from benchlab.errors import UsageError
 from benchlab_drivers.sim import simulator
 from benchlab_drivers.sim._box import Box, Timers
 from benchlab_drivers.sim._makers import Maker
+from benchlab_drivers.sim._spoil_stream import SpoiledStream
 from benchlab_drivers.sim.faults import Fault, read_faults
 from benchlab_drivers.sim.world import make_world, place, read_world
 
@@ -53,12 +54,10 @@ def serve(
     timers = Timers()
     module = simulator(driver)
     if hasattr(module, "serve_stream"):
-        if faults is not None:
-            raise UsageError(
-                f"{driver} speaks by itself: faults of its line cannot be scripted.",
-                remedy="Leave --faults out.",
-            )
-        server = module.serve_stream(module.make(RealClock(), spec), None if pty else port)
+        instrument = module.make(RealClock(), spec)
+        spoiler = SpoiledStream(instrument, _script(faults, driver), driver)
+        server = module.serve_stream(spoiler, None if pty else port)
+        spoiler.drop = server.drop
         ready = {"driver": driver, "resource": server.resource, "cell": spec.cell_type}
         _until_told([server], ready, timers)
         return
