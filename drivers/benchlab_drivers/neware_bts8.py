@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -46,7 +45,7 @@ from benchlab.errors import (
 )
 from benchlab.model.flags import RowFlag
 from benchlab.model.program import Control
-from benchlab_drivers.neware.line import FrameSocket
+from benchlab_drivers.neware.line import open_frame_socket
 from benchlab_drivers.neware.ratings import (
     AMPERE,
     CURRENT_RANGES,
@@ -54,8 +53,9 @@ from benchlab_drivers.neware.ratings import (
     VOLT,
     VOLTAGE_RANGES,
 )
-from benchlab_drivers.neware.requests import Place, Requests, end_of, ends_within
+from benchlab_drivers.neware.requests import Count, Place, Requests, end_of, ends_within
 from benchlab_drivers.neware.step_file import write_step_file
+from benchlab_drivers.neware.watched import Watched
 from benchlab_drivers.neware.who import WHO
 from benchlab_drivers.wire.transport import DirectTransport, Transport
 
@@ -82,7 +82,6 @@ STATES = {
     "protect": ChannelState.TRIPPED,
 }
 BUSY = frozenset({ChannelState.RUNNING, ChannelState.PAUSED})
-_SOCKET = re.compile(r"TCPIP\d*::(?P<host>[^:]+|\[[^\]]+\])::(?P<port>\d+)::SOCKET", re.I)
 
 CAPABILITIES = ExecutorCapabilities(
     voltage_volt=(-VOLT, VOLT),
@@ -120,6 +119,7 @@ class NewareBts8:
         self.resource = resource
         self._clock = clock
         self._requests = Requests(line, resource)
+        self._watched = Watched(self._requests, clock)
         self._map: tuple[Place, ...] = ()
         self._own_folder = ""
 
@@ -157,6 +157,7 @@ class NewareBts8:
 
     def recover(self) -> None:
         """Open the line anew, and believe it if the channel map is the same."""
+        self._watched.clear()
         self.line.open()
         self.open()
 
@@ -177,8 +178,7 @@ class NewareBts8:
     def status(self, channel: str) -> ChannelStatus:
         """Ask where a channel stands, and which test it runs or ran last."""
         place = self._place(channel)
-        said = self._requests.inquire(place)
-        test, count, _ = self._requests.count(place, "0")
+        said, (test, count, _) = self._watched.ask(place)
         # a word that is not known (light, waiting, …) is not idle: nothing may be started
         state = STATES.get(said.word, ChannelState.PAUSED)
         if not count and state is ChannelState.FINISHED:
@@ -197,7 +197,7 @@ class NewareBts8:
     def look(self, channel: str) -> Reading:
         """Read the cell's voltage with the circuit open."""
         requested = self._clock.now
-        said = self._requests.inquire(self._place(channel))
+        said = self._requests.inquire((self._place(channel),))[0]
         replied = self._clock.now
         if STATES.get(said.word, ChannelState.PAUSED) in BUSY:
             raise InstrumentRefused(
@@ -218,8 +218,8 @@ class NewareBts8:
 
     def start(self, channel: str, compiled: Compiled, name: str) -> str:
         """Hand the step file over, start it, and return the number of the test."""
-        place = self._place(channel)
-        before, _, _ = self._requests.count(place, "0")
+        place = self._touched(channel)
+        before, _, _ = self._latest(place)
         path = self._hand_over(compiled.content, place)
         if not self._requests.start(place, path, name):
             raise InstrumentRefused(
@@ -230,7 +230,7 @@ class NewareBts8:
             )
         ends = self._clock.now + START_BOUND_SECOND
         while True:
-            test, _, _ = self._requests.count(place, "0")
+            test, _, _ = self._latest(place)
             if test != before:
                 return test
             if self._clock.now >= ends:
@@ -241,6 +241,15 @@ class NewareBts8:
                     remedy="Look at the BTS client.",
                 )
             self._clock.sleep_until(self._clock.now + LOOK_AGAIN_SECOND)
+
+    def _touched(self, channel: str) -> Place:
+        """Return a channel to which something is done: what was told of it is worthless."""
+        place = self._place(channel)
+        self._watched.forget(place)
+        return place
+
+    def _latest(self, place: Place) -> Count:
+        return self._requests.counts((place,), "0")[0]
 
     def _hand_over(self, content: bytes, place: Place) -> str:
         """Write a step file where the cycler's PC finds it, and return its path there."""
@@ -268,7 +277,7 @@ class NewareBts8:
         A step has ended where the next one begins, or where the test is complete.
         """
         place = self._place(channel)
-        test, count, complete = self._requests.count(place, run_id)
+        test, count, complete = self._watched.count(place, run_id)
         if test != run_id or count < since:
             raise InstrumentRefused(
                 f"channel {channel} does not hold test {run_id} any more (it says {test}, {count}"
@@ -276,8 +285,8 @@ class NewareBts8:
                 where=self.resource,
                 remedy="Export the test from the BTS client, and import the file.",
             )
-        if not count:
-            return Fetched(0)
+        if not count or (count == since and not complete):
+            return Fetched(since)
         first = max(since, 1)  # the row before tells whether a step ended with it
         rows = self._requests.rows(place, run_id, first, min(BATCH, count - first + 1))
         last = rows[-1].sequence
@@ -295,21 +304,22 @@ class NewareBts8:
 
     def pause(self, channel: str) -> str:
         """Reserve a pause behind the step under way: the unit has none within a step."""
-        self._must(self._requests.reserve_pause(self._place(channel)), channel, "a pause")
+        place = self._touched(channel)
+        self._must(self._requests.reserve_pause(place), channel, "a pause")
         return "when its step under way has ended, and stays open until somebody resumes"
 
     def resume(self, channel: str) -> None:
         """Go on after a pause, or take back one that was not reached yet."""
-        place = self._place(channel)
-        if self._requests.inquire(place).word == "pause":
+        place = self._touched(channel)
+        if self._requests.inquire((place,))[0].word == "pause":
             self._must(self._requests.go_on(place), channel, "to go on")
         else:
             self._must(self._requests.cancel_pause(place), channel, "to take the pause back")
 
     def skip(self, channel: str, step: int) -> None:
         """Leave the step under way for the one of that number."""
-        accepted = self._requests.go_to(self._place(channel), step)
-        self._must(accepted, channel, f"to go to its step {step}")
+        place = self._touched(channel)
+        self._must(self._requests.go_to(place, step), channel, f"to go to its step {step}")
 
     def _must(self, accepted: bool, channel: str, what: str) -> None:
         if not accepted:
@@ -321,7 +331,7 @@ class NewareBts8:
 
     def stop(self, channel: str) -> OffProof:
         """End the test, and return once the unit says that it has ended."""
-        place = self._place(channel)
+        place = self._touched(channel)
         proof = self._off(place)
         if proof.proven:
             return proof
@@ -334,7 +344,7 @@ class NewareBts8:
             self._clock.sleep_until(self._clock.now + LOOK_AGAIN_SECOND)
 
     def _off(self, place: Place) -> OffProof:
-        said = self._requests.inquire(place)
+        said = self._requests.inquire((place,))[0]
         evidence = f"the unit says {said.word!r} and {said.ampere:g} A"
         if STATES.get(said.word, ChannelState.PAUSED) not in BUSY and said.ampere == 0.0:
             return OffProof(True, evidence)
@@ -375,14 +385,7 @@ def connect(resource: str, clock: Clock) -> NewareBts8:
     ------
     benchlab.errors.LinkRefused, benchlab.errors.UsageError
     """
-    match = _SOCKET.fullmatch(resource)
-    if match is None:
-        raise UsageError(
-            f"found the resource {resource!r}.", remedy="Write TCPIP::HOST::502::SOCKET."
-        )
-    line = FrameSocket(match["host"], int(match["port"]), clock)
-    line.open()
-    return driver_on(line, clock, resource)
+    return driver_on(open_frame_socket(resource, clock), clock, resource)
 
 
 def simulate(clock: Clock, spec: TwinSpec, channel: str = "1") -> tuple[NewareBts8, Twin]:

@@ -7,16 +7,21 @@ A message is UTF-8 and ends with two newlines, ``#``, carriage return, newline, 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from benchlab.errors import GarbledAnswer
+from benchlab.errors import GarbledAnswer, UsageError
 from benchlab_drivers.wire.transport import SocketTransport, Transport
 
-__all__ = ["END", "FrameSocket", "ask", "frame", "frame_length"]
+if TYPE_CHECKING:
+    from benchlab.bench.clock import Clock
+
+__all__ = ["END", "FrameSocket", "ask", "frame", "frame_length", "open_frame_socket"]
 
 HEAD = '<?xml version="1.0" encoding="UTF-8" ?><bts version="1.0">'
 END = b"\n\n#\r\n"
 _CLOSED = re.compile(rb"</bts>\s*#\r\n")
+_RESOURCE = re.compile(r"TCPIP\d*::(?P<host>[^:]+|\[[^\]]+\])::(?P<port>\d+)::SOCKET", re.I)
 LONGEST_ANSWER = 1 << 24
 LARGEST_PART = (1 << 16) + 20
 REPLIES = {"download": "donwload_resp", "downloadlog": "donwloadlog_resp"}
@@ -50,6 +55,23 @@ class FrameSocket(SocketTransport):
 
     def _stripped(self, answer: bytes) -> bytes:
         return answer
+
+
+def open_frame_socket(resource: str, clock: Clock) -> FrameSocket:
+    """Return an open line to ``TCPIP::host::502::SOCKET``; nothing was sent yet.
+
+    Raises
+    ------
+    benchlab.errors.LinkRefused, benchlab.errors.UsageError
+    """
+    match = _RESOURCE.fullmatch(resource)
+    if match is None:
+        raise UsageError(
+            f"found the resource {resource!r}.", remedy="Write TCPIP::HOST::502::SOCKET."
+        )
+    line = FrameSocket(match["host"], int(match["port"]), clock)
+    line.open()
+    return line
 
 
 def ask(line: Transport, where: str, command: str, content: str = "") -> ElementTree.Element:

@@ -18,7 +18,7 @@ from benchlab_drivers.neware.ratings import TICK_SECOND
 if TYPE_CHECKING:
     from benchlab_drivers.wire.transport import Transport
 
-__all__ = ["Inquiry", "Place", "Requests", "end_of", "ends_within"]
+__all__ = ["Count", "Inquiry", "Place", "Requests", "end_of", "ends_within"]
 
 LOGIN = "<username>admin</username><password>neware</password><type>bfgs</type>"
 """The vendor's default; other programs send it as it is."""
@@ -56,6 +56,14 @@ class Inquiry(NamedTuple):
     volt: float
     ampere: float
     text: str
+
+
+class Count(NamedTuple):
+    """Number and rows of a test, and whether all of its rows are there."""
+
+    test: str
+    rows: int
+    complete: bool
 
 
 class Requests:
@@ -96,39 +104,45 @@ class Requests:
         client = root.find("client")
         return found, "" if client is None else client.get("version", "")
 
-    def inquire(self, place: Place) -> Inquiry:
-        """Ask what a channel does now."""
-        words = f'<inquire {place.words} aux="0" barcode="1">true</inquire>'
-        root = self._ask("inquire", f'<list count = "1">{words}</list>')
-        item = root.find("list/inquire")
-        if item is None or not item.get("dev", "").startswith("-".join(place[1:]) + "-"):
+    def inquire(self, places: tuple[Place, ...]) -> list[Inquiry]:
+        """Ask what channels do now."""
+        words = "".join(f'<inquire {p.words} aux="0" barcode="1">true</inquire>' for p in places)
+        root = self._ask("inquire", f'<list count = "{len(places)}">{words}</list>')
+        items = root.findall("list/inquire")
+        names = ["-".join(place[1:]) + "-" for place in places]
+        if len(items) != len(places) or not all(
+            item.get("dev", "").startswith(name) for item, name in zip(items, names, strict=True)
+        ):
             raise self._misfit("inquire", root)
-        word = item.get("workstatus", "")
-        text = f"{word}, {item.get('barcode', '')}, log code {item.get('log_code', '')}"
         try:
-            return Inquiry(
-                word,
-                int(item.get("step_id", "0")),
-                int(item.get("cycle_id", "0")),
-                float(item.get("voltage", "")),
-                float(item.get("current", "")),
-                text,
-            )
+            return [_inquiry(item) for item in items]
         except ValueError:
             raise self._misfit("inquire", root) from None
 
-    def count(self, place: Place, test: str) -> tuple[str, int, bool]:
-        """Return number and rows of a test (``0``: the latest), and whether all rows are there."""
-        words = f"<chl {place.words_without_ip} testid={quoteattr(test)} />"
-        root = self._ask("inquiredf", f'<list count = "1">{words}</list>')
-        item = root.find("list/chl")
-        if item is None or item.get("chlid") != place.chlid or item.get("devid") != place.devid:
+    def counts(self, places: tuple[Place, ...], test: str) -> list[Count]:
+        """Return number and rows of a test of each (``0``: its latest), and whether all are there.
+
+        A test that is named is that of a single channel.
+        """
+        words = "".join(f"<chl {p.words_without_ip} testid={quoteattr(test)} />" for p in places)
+        root = self._ask("inquiredf", f'<list count = "{len(places)}">{words}</list>')
+        items = root.findall("list/chl")
+        if len(items) != len(places) or any(
+            (item.get("devid"), item.get("chlid")) != (place.devid, place.chlid)
+            for item, place in zip(items, places, strict=True)
+        ):
             raise self._misfit("inquiredf", root)
         try:
-            found, count = item.get("testid", ""), int(item.get("count", ""))
+            return [
+                Count(
+                    item.get("testid", ""),
+                    int(item.get("count", "")),
+                    (item.text or "").strip() == "true",
+                )
+                for item in items
+            ]
         except ValueError:
             raise self._misfit("inquiredf", root) from None
-        return found, count, (item.text or "").strip() == "true"
 
     def rows(self, place: Place, test: str, first: int, count: int) -> list[ExecutorRow]:
         """Return rows of a test from number `first` on."""
@@ -206,6 +220,18 @@ class Requests:
         if item is None or item.get("chlid") != place.chlid or item.get("devid") != place.devid:
             raise self._misfit(command, root)
         return (item.text or "").strip() == "ok"
+
+
+def _inquiry(item: ElementTree.Element) -> Inquiry:
+    word = item.get("workstatus", "")
+    return Inquiry(
+        word,
+        int(item.get("step_id", "0")),
+        int(item.get("cycle_id", "0")),
+        float(item.get("voltage", "")),
+        float(item.get("current", "")),
+        f"{word}, {item.get('barcode', '')}, log code {item.get('log_code', '')}",
+    )
 
 
 def _row(told: dict[str, str]) -> ExecutorRow:
