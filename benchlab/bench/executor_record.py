@@ -91,6 +91,7 @@ class ExecutorRecord:
         self._plan: StepPlan | None = None
         self._began = self._half = 0.0
         self._elapsed = 0.0  # of the steps that the instrument ended
+        self._kept = 0.0
         self._before = (0.0, 0.0, 0.0)  # second, Ah, Wh of the first part of a step made of two
         self._sign = 0
         self._formed = False
@@ -120,12 +121,9 @@ class ExecutorRecord:
     # rows
 
     def take(self, fetched: Fetched) -> Trip | None:
-        """Record what was fetched; the last row waits until it is known whether its step goes on.
+        """Record what was fetched; return what the guard says of it.
 
-        Returns
-        -------
-        Trip or None
-            What the guard says of it.
+        The last row waits until it is known whether its step goes on.
         """
         trip: Trip | None = None
         for row, end, after in self.order.sort(fetched):
@@ -184,7 +182,12 @@ class ExecutorRecord:
         if end is not None:
             self._ended(end, reading, goes_on=goes_on)
         self._reading = reading
-        if self.log.state_due <= self.log.began + time:
+        # what a stream said is not said again: the next host begins at the last state
+        streamed = row.heard == row.heard
+        again = streamed and (end is not None or abs(time - self._kept) >= 1.0)
+        if again or self.log.state_due <= self.log.began + time:
+            if streamed:
+                self.log.changed()
             self.keep()
         return verdict if isinstance(verdict, Trip) else None
 
@@ -316,14 +319,9 @@ class ExecutorRecord:
         assert plan is not None
         reason: str = End.SKIPPED
         if (end.step, end.cycle) != self.skipped:
-            reason = end_reason(
-                plan,
-                self.sequencer.sign,
-                end,
-                second=second,
-                charge_ah=self.counter.charge,
-                held_second=self._elapsed - self._at_hold,
-            )
+            held, moved = self._elapsed - self._at_hold, self.counter.charge
+            sign = self.sequencer.sign
+            reason = end_reason(plan, sign, end, second=second, charge_ah=moved, held_second=held)
         if reason == INSTRUMENT:
             reason = self.cause
         at, half = self._elapsed, end.half_width_second
@@ -357,6 +355,7 @@ class ExecutorRecord:
         """Write the state now."""
         reading = self._reading
         if reading is not None:
+            self._kept = reading.time
             shown = reading._replace(time=self.log.began + reading.time)
             self.log.save(shown, self.guard.state, reading.time)
 
@@ -375,10 +374,7 @@ class ExecutorRecord:
         }
 
     def restore(self, state: Mapping[str, Any]) -> int:
-        """Stand behind the last row that a whole state knows of; return that row's number.
-
-        0 where there is no such state: everything is fetched again.
-        """
+        """Stand behind the last row that a whole state knows of; return its number, or 0: none."""
         kept = (state.get("executor") or {}).get("record")
         if not kept:
             return 0
