@@ -68,9 +68,9 @@ class Witness(Channel):
 
     def executor(self, *words: Any) -> Any:
         """Return driver and cell, and keep the cell."""
-        made = super().executor(*words)
-        self.cells.append(made[1])
-        return made
+        driver, cell = super().executor(*words)
+        self.cells += [cell] if cell is not None else []
+        return driver, cell
 
     def simulate(self, *words: Any) -> Any:
         """Return driver and cell, and keep the cell."""
@@ -131,8 +131,7 @@ def _counted(can: Any, step: dict[str, Any]) -> float:
     ampere = abs(step["set_current_ampere"])
     full = next(item for item in can.current_ranges if ampere <= item.full_scale)
     hours = (step["end_time_second"] - step["start_time_second"]) / 3600.0
-    charge: float = abs(step["step_net_capacity_ah"])
-    return full.gain * charge + full.offset * hours
+    return float(full.gain * abs(step["step_net_capacity_ah"]) + full.offset * hours)
 
 
 def allowed(story: Story, step: dict[str, Any]) -> float:
@@ -142,7 +141,7 @@ def allowed(story: Story, step: dict[str, Any]) -> float:
     seen = next(item for item in held if item.full_scale >= TOP_VOLT)
     volt = seen.gain * TOP_VOLT + seen.offset
     charge = abs(step["step_net_capacity_ah"])
-    return (_counted(can, step) + SHARE_PER_VOLT * volt * charge) / story.size_ah
+    return float((_counted(can, step) + SHARE_PER_VOLT * volt * charge) / story.size_ah)
 
 
 def apart(first: Story, other: Story, place: int) -> tuple[float, float]:
