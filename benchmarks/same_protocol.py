@@ -69,7 +69,8 @@ class Witness(Channel):
     def executor(self, *words: Any) -> Any:
         """Return driver and cell, and keep the cell."""
         driver, cell = super().executor(*words)
-        self.cells += [cell] if cell is not None else []
+        if cell is not None:
+            self.cells.append(cell)
         return driver, cell
 
     def simulate(self, *words: Any) -> Any:
