@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from types import ModuleType
 
+from benchlab import plugins
 from benchlab.errors import UsageError
 
 __all__ = ["simulator"]
@@ -13,6 +14,8 @@ __all__ = ["simulator"]
 
 def simulator(name: str) -> ModuleType:
     """Return the module that simulates the instrument of driver `name`.
+
+    A driver of another package names it: ``SIMULATOR = "package.sim.module"``.
 
     Raises
     ------
@@ -28,4 +31,8 @@ def simulator(name: str) -> ModuleType:
             if info.name == name:
                 return module
             known.append(info.name)
+    if name in plugins.names("drivers"):
+        named = getattr(plugins.plugin("drivers", name), "SIMULATOR", "")
+        if named:
+            return importlib.import_module(named)
     raise UsageError(f"nothing simulates {name!r}.", remedy=f"Known: {', '.join(known)}.")
