@@ -6,18 +6,24 @@ from dataclasses import dataclass
 from math import nan
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import theilslopes
 
+from benchlab.errors import UsageError
 from benchlab.model.run import Run
 from benchlab_analysis._analysis import Result, option
-from benchlab_analysis.cycles import CycleTable, cycle_table
+from benchlab_analysis._fade_data import chosen_cycles, neighbour_correlation
+from benchlab_analysis._fade_result import fade_result
+from benchlab_analysis.cycles import PAIRINGS, CycleTable, cycle_table
 
 __all__ = ["HELP", "NAME", "TAKES", "FadeRate", "Options", "analyse", "fade_rate"]
 
 NAME = "Capacity fade and life"
-HELP = "fade rate over a window of cycles, with its interval"
+HELP = "fade rate, laws of fade, knee, and end of life, each with its interval or why not"
 TAKES = "test"
+
+
+LONGEST = 1500
+"""Points used at most: the slopes of all pairs need memory as its square."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +32,10 @@ class Options:
 
     first: int | None = option(None, "first cycle of the window", unit="cycle")
     last: int | None = option(None, "last cycle of the window", unit="cycle")
-    confidence: float = option(0.95, "of every interval, between 0 and 1")
-
-
-LONGEST = 1500
-"""Points used at most: the slopes of all pairs need memory as its square."""
+    reference: int | None = option(None, "the cycle that retention refers to", unit="cycle")
+    end_of_life: float = option(0.8, "retention at which a cell's life ends", unit="1")
+    confidence: float = option(0.95, "of every interval, between 0 and 1", unit="1")
+    pairing: str = option("", "as for the cycle table", choices=tuple(PAIRINGS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,19 @@ class FadeRate:
 
 
 def analyse(run: Run, options: Options) -> Result:
-    """Return the fade rate of a run, in words."""
-    table = cycle_table(run)
-    found = fade_rate(table, first=options.first, last=options.last, confidence=options.confidence)
-    return Result(sentences=[found.sentence], assumptions=[table.provenance.pairing])
+    """Return fade rate, fitted laws, knee and end of life of a run.
+
+    Raises
+    ------
+    benchlab.errors.UsageError
+        For a confidence or an end of life that is no share.
+    """
+    for name, value in (("confidence", options.confidence), ("end of life", options.end_of_life)):
+        if not 0.0 < value < 1.0:
+            raise UsageError(f"the {name} is {value:g}.", remedy="It lies between 0 and 1.")
+    table = cycle_table(run, pairing=options.pairing or None, reference=options.reference)
+    rate = fade_rate(table, first=options.first, last=options.last, confidence=options.confidence)
+    return fade_result(table, rate, options.first, options.last, options.end_of_life)
 
 
 def fade_rate(
@@ -102,12 +116,7 @@ def fade_rate(
     """
     cycle = table["cycle_count"].astype(np.float64)
     retention = table["capacity_retention"]
-    chosen = (
-        table["complete"] & ~table["excluded"] & (table["kind"] == "cycle") & np.isfinite(retention)
-    )
-    chosen &= (cycle >= (first or 0)) & (cycle <= (np.inf if last is None else last))
-    index = np.flatnonzero(chosen)
-    index, others = _one_reference(table["retention_reference_cycle"], index)
+    index, others = chosen_cycles(table, first, last)
     number = int(index.size)
     window = (int(cycle[index[0]]), int(cycle[index[-1]])) if number else (0, 0)
     efficiency = table["coulombic_efficiency"][index]
@@ -124,29 +133,20 @@ def fade_rate(
             f"fade rate: not supported, {number} complete cycles < {at_least}{left_out}",
         )  # fmt: skip
     used = index if number <= LONGEST else index[np.linspace(0, number - 1, LONGEST).astype(int)]
-    slope, _, low, high = theilslopes(retention[used], cycle[used], alpha=confidence)
+    slope, level, low, high = theilslopes(retention[used], cycle[used], alpha=confidence)
+    alike = neighbour_correlation(retention[used] - level - slope * cycle[used], 1)
+    if alike > 0.0:  # the interval is that of independent points
+        wider = np.sqrt((1.0 + alike) / (1.0 - alike))
+        low, high = slope + wider * (low - slope), slope + wider * (high - slope)
     rate, rate_low, rate_high = (-1e4 * float(value) for value in (slope, high, low))
+    wide = f", widened by {wider:.1f} since neighbours are alike" if alike > 0.0 else ""
     thinned = f", every {number / LONGEST:.1f}th used" if number > LONGEST else ""
     sentence = (
         f"fade rate {rate:.3g} % per 100 cycles ({confidence:.0%} interval {rate_low:.3g} to "
-        f"{rate_high:.3g}), Theil-Sen over {number} complete cycles, {window[0]} to {window[1]}"
-        f"{thinned}; retention refers to cycle "
+        f"{rate_high:.3g}{wide}), Theil-Sen over {number} complete cycles, "
+        f"{window[0]} to {window[1]}{thinned}; retention refers to cycle "
         f"{table['retention_reference_cycle'][index[0]]}{left_out}"
     )
     return FadeRate(
         True, rate, rate_low, rate_high, confidence, mean, width, number, *window, sentence
     )  # fmt: skip
-
-
-def _one_reference(
-    reference: npt.NDArray[np.uint32], index: npt.NDArray[np.intp]
-) -> tuple[npt.NDArray[np.intp], int]:
-    """Return the largest group that refers to one cycle, and how many are in the others.
-
-    Retention starts at 1 with each reference: a line through several would hide what was lost.
-    """
-    if not index.size:
-        return index, 0
-    known, number = np.unique(reference[index], return_counts=True)
-    kept = index[reference[index] == known[np.argmax(number)]]
-    return kept, int(index.size - kept.size)
