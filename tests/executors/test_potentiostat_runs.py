@@ -18,7 +18,6 @@ from benchlab.service.foreground import RunOptions, run_foreground
 from benchlab.store.check import check_run
 from benchlab_drivers.palmsens_methodscript import PalmSensMethodScript
 from benchlab_drivers.sim import palmsens_methodscript as simulated
-from benchlab_drivers.sim._palmsens_cell import impedance
 from benchlab_drivers.wire.methodscript_line import DirectScriptLine
 
 from .conftest import Kept, program_of
@@ -92,7 +91,7 @@ def test_a_spectrum_in_the_file_is_the_cells_impedance(tmp_path):
     np.testing.assert_allclose(hertz, 10.0 ** np.linspace(4.0, -1.0, 26), rtol=5e-6)
     clock = VirtualClock()
     cell = simulated.make(clock, TwinSpec("lfp_half_coin", 3.1e-3, ideal=True)).cell
-    wanted = np.array([impedance(cell, f) for f in hertz])
+    wanted = np.array([cell.impedance(f) for f in hertz])
     np.testing.assert_allclose(spectrum["real_impedance_ohm"], wanted.real, rtol=1e-3)
     np.testing.assert_allclose(spectrum["imaginary_impedance_ohm"], wanted.imag, rtol=2e-3)
     step = run.steps["start_time_second"][1], run.steps["end_time_second"][1]

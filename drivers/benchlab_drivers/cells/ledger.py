@@ -132,6 +132,17 @@ class LedgerCell(Circuit):
         before = self._surface_before
         return before + min(part, 1.0) * (self.surface_kelvin - before) - KELVIN
 
+    def impedance(self, hertz: float) -> complex:
+        """Return the impedance in ohm of what pulses are made of, as the cell stands now.
+
+        Z = R0 + sum of R / (1 + j w tau) + (dU/dq) / (j w): the differential capacity in series.
+        The hysteresis, which a small amplitude does not pass through, is left out.
+        """
+        omega = 2j * math.pi * hertz
+        slope = self._open_circuit(self.ions_negative, self.ions_positive)[1]
+        elements = sum(ohm / (1.0 + omega * tau) for ohm, tau in self.parameters.elements)
+        return self._ohm + self._resistance_scale * elements + slope / omega
+
     def pressure_pa(self, time: float) -> float | None:
         """Return the pressure on the stack; None where the cell stands in no press."""
         self.advance(time)

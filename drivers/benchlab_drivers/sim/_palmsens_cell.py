@@ -10,7 +10,7 @@ from benchlab_drivers.sim._errors import Drawing, RangeError, gaussians
 from benchlab_drivers.wire.methodscript import Status
 from benchlab_drivers.wire.methodscript_models import Model
 
-__all__ = ["PotentiostatCell", "impedance"]
+__all__ = ["PotentiostatCell"]
 
 BEYOND = 1.2
 """How much more than its highest range a potentiostat drives before it is overloaded."""
@@ -18,19 +18,6 @@ SCATTER = 2e-5
 STEPS = 2e-6
 """Scatter and steps of a reading, as parts of its full scale."""
 UNDERLOAD = 1e-3
-
-
-def impedance(cell: LedgerCell, hertz: float) -> complex:
-    """Return the impedance of a cell at this instant in ohm, from what its pulses are made of.
-
-    Z = R0 + sum of R / (1 + j w tau) + (dU/dq) / (j w): the differential capacity in series. The
-    hysteresis, which a small amplitude does not pass through, is left out.
-    """
-    omega = 2j * math.pi * hertz
-    scale = cell._resistance_scale
-    slope = cell._open_circuit(cell.ions_negative, cell.ions_positive)[1]
-    rest = sum(ohm * scale / (1.0 + omega * tau) for ohm, tau in cell.parameters.elements)
-    return cell._ohm + rest + slope / omega
 
 
 class PotentiostatCell:
@@ -103,7 +90,7 @@ class PotentiostatCell:
         """Return the measured impedance in ohm."""
         self.cell.advance(time)
         noise = 1.0 + SCATTER * self._noise() if self._angle != 1.0 else 1.0
-        return impedance(self.cell, hertz) * self._angle * noise
+        return self.cell.impedance(hertz) * self._angle * noise
 
     def _place(self, ampere: float) -> int:
         full = self._model.range_for(ampere)[1]
