@@ -64,9 +64,13 @@ class Output:
     def make_safe(self) -> Edge:
         """Switch off, then make the chamber safe; nothing is recorded before both are done."""
         edge = self.switch_off()
+        self.make_chamber_safe()
+        return edge
+
+    def make_chamber_safe(self) -> None:
+        """Make the chamber safe where there is one; `tell_chamber` records it."""
         if self._chamber is not None:
             self._warm = self._chamber.safe()
-        return edge
 
     def tell_chamber(self) -> None:
         """Record what became of the chamber when it was made safe, once."""

@@ -14,7 +14,8 @@ class Finished(NamedTuple):
     Attributes
     ----------
     own_end : bool
-        Whether the step came to an end of its own: only then do its results count.
+        Whether the step came to an end of its own, and was carried out at all: only then do its
+        results count.
     label : str
         Of the step that ended: the program may stand at the next one already.
     step_count : int

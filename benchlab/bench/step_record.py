@@ -8,7 +8,11 @@ from dataclasses import astuple
 from typing import Any
 
 from benchlab.bench.counter import StepTotals
+<<<<<<< HEAD
 from benchlab.bench.plain import plain
+=======
+from benchlab.bench.ends import End
+>>>>>>> dfa4441 (Take a step that never ran as no reference; leave no chamber as a done run set it, unless its last step says so)
 from benchlab.bench.roles import Edge, Reading
 from benchlab.model.program import StepPlan
 
@@ -88,6 +92,11 @@ class StepRecord:
     def crossed(self, before: tuple[float, float], beyond: tuple[float, float]) -> None:
         """Take voltage and charge of the last reading before the end and of the first beyond."""
         self._before, self._beyond = before, beyond
+
+    @property
+    def ran(self) -> bool:
+        """Whether any of it was carried out, here or in an earlier run."""
+        return self.end_reason != End.ALREADY_MET or self._carried != 0.0
 
     @property
     def voltages(self) -> tuple[float, float]:

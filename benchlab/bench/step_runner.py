@@ -36,6 +36,8 @@ from benchlab.model.program import Control, Program, StepPlan
 __all__ = ["Ended", "StepRunner"]
 
 CONFIRM = int(RowFlag.CONFIRMATION)
+TOLD = (End.AT_MOST, End.HOLD_TIME, End.VOLTAGE_LIMIT, End.ALREADY_MET)
+"""Ends that somebody wants to hear of."""
 
 
 class Ended(Exception):
@@ -168,7 +170,7 @@ class StepRunner:
     def result(self, step: StepRecord, net_ah: float, net_wh: float, at: float) -> Finished:
         """Return what a step came to, for those that ask for it by its label."""
         first, last = step.voltages
-        own = is_own_end(step.plan, step.end_reason)
+        own = step.ran and is_own_end(step.plan, step.end_reason)
         second = at - self.sequencer.step_began
         label, count = step.plan.label, step.step_count
         return Finished(step.end_reason, own, net_ah, net_wh, second, first, last, label, count)
@@ -371,7 +373,7 @@ class StepRunner:
                     self.log.event("flag", "protocol", f"step {count}: {flag}")
             if text and any(item.reason == end for item in plan.watched):
                 self.log.event("condition", "protocol", f"step {count} ended by {text}")
-        if end in (End.AT_MOST, End.HOLD_TIME, End.VOLTAGE_LIMIT):
+        if end in TOLD:
             self.log.event(str(end), "bench", f"step {count} ended by it")
         self._watch(self.progress(reading))
         return str(end)

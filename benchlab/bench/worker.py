@@ -105,6 +105,7 @@ class RunWorker:
             reason = "done"
             text = f"the protocol ended itself: {name}" if name else "the protocol came to its end"
             edge = run.output.switch_off()
+            self._leave_chamber()
         except Ended as ended:
             reason, text = ended.reason, ended.text
         except BenchError as failure:
@@ -241,6 +242,20 @@ class RunWorker:
         if plan.control is Control.CHAMBER and chamber is not None:
             chamber.set_temperature(plan.chamber_celsius)
             self._run.log.event("chamber", "protocol", f"set to {plan.chamber_celsius:g} degC")
+
+    def _leave_chamber(self) -> None:
+        """Make a chamber that the program set safe: nobody watches it any more.
+
+        Where setting it was the program's last step, that step says how it is to be left.
+        """
+        run = self._run
+        if run.sequencer.walker.chamber_celsius is None:
+            return
+        plan = run.sequencer.plan
+        if plan.control is not Control.CHAMBER:
+            run.output.make_chamber_safe()
+        elif run.surroundings.chamber is not None:
+            run.log.event("chamber", "protocol", f"left at {plan.chamber_celsius:g} degC")
 
     def _waits_for(self, plan: StepPlan) -> Wait | None:
         if plan.control is Control.CHAMBER:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchlab.bench.sensing import Surroundings
+from benchlab.bench.surroundings import ChamberState
 
 
 class Chamber:
@@ -58,3 +59,41 @@ def test_the_output_goes_off_before_the_chamber_and_both_before_any_record(progr
     assert off < chamber
     assert not {"row", "record"} & set(after[:chamber])
     assert "chamber" in bench.kinds()
+
+
+class Climate(Chamber):
+    """A chamber that is at once as it is set."""
+
+    def set_temperature(self, celsius):
+        self.order.append(f"set {celsius:g}")
+        self.celsius = celsius
+
+    def read(self):
+        return ChamberState(0.0, self.celsius, self.celsius, running=True)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ("  - {chamber: 45 degC}\n  - Rest for 1 min\n", ["set 45", "chamber safe"]),
+        (
+            "  - {chamber: 45 degC}\n  - Rest for 1 min\n  - {chamber: 25 degC}\n",
+            ["set 45", "set 25"],
+        ),
+        ("  - Rest for 1 min\n", []),
+    ],
+    ids=["set", "set at the end", "never set"],
+)
+def test_a_chamber_that_a_protocol_set_is_made_safe_when_it_is_done(program, rig, steps, expected):
+    order = []
+    bench = rig(
+        program,
+        steps=steps,
+        around=lambda clock, twin: Surroundings([], Climate(order), clock),
+    )
+    assert bench.run().end_reason == "done"
+    assert order == expected
+    said = bench.told("chamber")
+    if expected:
+        assert said[-1] == ("left at 25 degC" if expected[-1] == "set 25" else "the fan alone")
+    assert bench.kinds()[-1] == "off"
