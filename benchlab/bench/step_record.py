@@ -8,11 +8,8 @@ from dataclasses import astuple
 from typing import Any
 
 from benchlab.bench.counter import StepTotals
-<<<<<<< HEAD
-from benchlab.bench.plain import plain
-=======
 from benchlab.bench.ends import End
->>>>>>> dfa4441 (Take a step that never ran as no reference; leave no chamber as a done run set it, unless its last step says so)
+from benchlab.bench.plain import plain
 from benchlab.bench.roles import Edge, Reading
 from benchlab.model.program import StepPlan
 
