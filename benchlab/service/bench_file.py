@@ -32,6 +32,7 @@ __all__ = [
     "ChannelEntry",
     "ChannelLimits",
     "HooksEntry",
+    "HubEntry",
     "InstrumentEntry",
     "RelayEntry",
     "parse_bench",
@@ -161,6 +162,25 @@ class HooksEntry(Strict):
     ping_every: Seconds = 60.0
 
 
+class HubEntry(Strict):
+    """Where the hub listens.
+
+    Attributes
+    ----------
+    address : str
+        Of this computer; anything but loopback needs `certificate` and `key`, and is open to
+        named users only: ``benchlab user add NAME``.
+    names : tuple of str
+        Under which it is called from elsewhere.
+    """
+
+    address: str = "127.0.0.1"
+    port: Annotated[int, from_text(lambda t: _port(t))] = 0
+    certificate: str = ""
+    key: str = ""
+    names: tuple[str, ...] = ()
+
+
 class BenchFile(Strict):
     """A bench.
 
@@ -179,6 +199,7 @@ class BenchFile(Strict):
     instruments: dict[ShortName, InstrumentEntry] = Field(min_length=1)
     channels: dict[ShortName, ChannelEntry] = Field(min_length=1)
     hooks: HooksEntry = HooksEntry()
+    hub: HubEntry = HubEntry()
     reserve: Annotated[float | None, from_text(lambda t: _megabytes(t))] = None
 
     def workers(self) -> dict[str, tuple[str, ...]]:
@@ -224,6 +245,12 @@ class BenchFile(Strict):
         """Return the chamber group that a channel trips with; empty: none."""
         entry = self.channels[channel]
         return entry.group or entry.chamber
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 <= int(text) <= 65535:
+        raise ValueError(f"found '{text[:20]}', expected a port such as 8765; 0 takes a free one")
+    return int(text)
 
 
 def _megabytes(text: str) -> float:
