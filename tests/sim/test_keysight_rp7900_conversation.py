@@ -6,7 +6,7 @@ import pytest
 from benchlab.bench.clock import VirtualClock
 from benchlab.bench.twin import TwinSpec
 from benchlab_drivers.sim import keysight_rp7900, simulator
-from benchlab_drivers.sim._rp7900 import LEAK_AMPERE, TURN_ON_SECOND
+from benchlab_drivers.sim._rp7900 import TURN_ON_SECOND
 from benchlab_drivers.wire.rp7900_models import MODELS
 
 NMC = "nmc811_graphite_pouch"
@@ -205,7 +205,9 @@ def test_off_leaves_a_leak_and_the_meter_on_the_cell():
     volt = bench.numbers("MEAS:VOLT?")[0]
     assert volt == pytest.approx(bench.box.cell.sample(bench.clock.now)[0], abs=4e-3)
     bench.wait(36_000.0)
-    assert bench.box.truth().discharged_ah == pytest.approx(10.0 * LEAK_AMPERE, rel=1e-3)
+    assert bench.box.truth().discharged_ah == pytest.approx(
+        10.0 * MODELS["RP7931A"].leak_ampere, rel=1e-3
+    )
 
 
 def test_a_discharge_ends_at_zero_volts_and_never_below():
