@@ -99,9 +99,9 @@ def _exponential_starts(x: Floats, y: Floats) -> list[Floats]:
 
 
 def _exponential(x: Floats, p: Floats) -> Floats:
-    # c is the loss of the exponential part at the last fitted cycle's scale: numbers stay small
-    rise = np.exp(np.minimum(x / p[3], 700.0)) - 1.0
-    return np.asarray(p[0] - p[1] * x - p[2] * rise, dtype=np.float64)
+    with np.errstate(over="ignore"):  # a search may try any scale
+        lost = p[2] * np.expm1(np.minimum(x / p[3], 300.0))
+    return np.asarray(p[0] - p[1] * x - np.minimum(lost, 1e9), dtype=np.float64)
 
 
 LAWS: dict[str, Law] = {

@@ -90,7 +90,11 @@ def find_knee(data: FadeData, smooth: list[Fit], confidence: float = 0.95) -> Kn
     x, y = data.x, data.y
     effective = count / data.widening**2
     single = broken_line(x, y, confidence, effective)
-    criterion = effective * np.log(max(single.spread / count, 1e-300)) + 4.0 * np.log(effective)
+    double = _two_breaks(x, y, confidence, effective)
+    criterion = min(
+        effective * np.log(max(spread / count, 1e-300)) + number * np.log(effective)
+        for spread, number in ((single.spread, 4.0), (double[4], 6.0))
+    )
     rivals = [fit.criterion for fit in smooth if fit.names and fit.law != "linear + exponential"]
     before, after = single.slopes
     wide = single.slope_reach * data.widening
@@ -101,7 +105,6 @@ def find_knee(data: FadeData, smooth: list[Fit], confidence: float = 0.95) -> Kn
     lost = -float(after) * (float(x[-1]) - single.at)
     if not lost >= MATERIAL:
         return Knee(False, f"after the only break {lost:.1%} is lost, less than {MATERIAL:.0%}")
-    double = _two_breaks(x, y, confidence, effective)
     shift = float(data.reference)
     return Knee(
         True,
@@ -184,8 +187,8 @@ def _spreads(x: Floats, y: Floats, places: Floats) -> Floats:
 
 def _two_breaks(
     x: Floats, y: Floats, confidence: float, effective: float
-) -> tuple[float, float, float, float]:
-    """Return the first break of a line with two, its interval, and the second break."""
+) -> tuple[float, float, float, float, float]:
+    """Return the first break of a line with two, its interval, the second, the sum of squares."""
     low, high = float(x[BESIDE - 1]), float(x[-BESIDE])
     first = second = np.linspace(low, high, GRID)
     for _ in range(3):  # look closer around the best pair
@@ -207,6 +210,7 @@ def _two_breaks(
         float(min(inside.min(initial=onset), onset)) - 0.5 * step,
         float(max(inside.max(initial=onset), onset)) + 0.5 * step,
         knee,
+        float(sums.min()),
     )
 
 

@@ -152,6 +152,8 @@ def analyse(run: Run, options: Options) -> Result:
         f"interval: {table.provenance.interval}",
         "all that leaves an electrode's balance is a side current at it: no active material is "
         "lost, no current leaks through the cell",
+        "each endpoint is one electrode's alone; where the other's potential slopes there too, a "
+        "few per cent of one side current show as the other",
     ]
     if table.provenance.pairing == NONE:
         result.sentences.append("slippage: not supported, this cell has no efficiency")
