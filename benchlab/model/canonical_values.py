@@ -122,7 +122,8 @@ def condition(asked: Condition) -> str:
         return f"{asked.label} ended by {ended_by(asked.by)}"
     number = amount(asked.amount) if asked.amount is not None else ""
     way = {1: "charge ", -1: "discharge "}.get(asked.direction, "")
-    return f"{way}{asked.quantity} {asked.relation} {number}"
+    quantity = asked.quantity.removeprefix("result ")  # a result is asked for by its bare name
+    return f"{way}{quantity} {asked.relation} {number}"
 
 
 def condition_text(text: str) -> str:

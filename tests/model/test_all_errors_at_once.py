@@ -135,3 +135,10 @@ def test_a_hundred_slips_are_counted():
     lines = str(caught.value).splitlines()
     assert len(lines) == 22
     assert lines[-1] == "... and 79 more."
+
+
+def test_a_procedure_that_runs_twice_tells_its_default_bound_once():
+    steps = "procedures: {p: [Charge at 1C until 4 V]}\nsteps: [run: p, run: p]\n"
+    notes = expand(parse_protocol(HEAD + steps, "t.yaml")).notes
+    assert len(notes) == 1
+    assert "states no at_most" in notes[0]

@@ -60,7 +60,7 @@ def expand(protocol: Protocol, cell: Cell | None = None) -> Program:
             for name, profile in protocol.profiles.items()
         },
         period_second=protocol.header.control.period,
-        notes=tuple(context.notes),
+        notes=tuple(dict.fromkeys(context.notes)),
     )
     if program.executions() > MOST_STEPS:
         raise ProtocolError(
