@@ -23,6 +23,7 @@ from benchlab_analysis.fade import fade_rate
 
 Floats = np.ndarray
 SIGMA = 1e-3
+SMOOTH = ("linear", "square root", "power")
 
 
 def curve(
@@ -100,7 +101,7 @@ def parameters(name: str, truth: Callable[[Floats], Floats], count: int, true: t
     inside, supported = np.zeros(len(true)), 0
     for seed in range(runs):
         cycle, retention, first = curve(truth, count, seed, **kind)
-        fit = next(f for f in fit_laws(series(cycle, retention, 1)) if f.law == name)
+        fit = fit_laws(series(cycle, retention, 1), laws=(name,))[0]
         if not fit.supported:
             continue
         supported += 1
@@ -119,7 +120,7 @@ def knees(truth: Callable[[Floats], Floats], at: float, count: int, runs: int, n
     for seed in range(runs):
         cycle, retention, _ = curve(truth, count, seed)
         data = series(cycle, retention, 1)
-        knee = find_knee(data, fit_laws(data))
+        knee = find_knee(data, fit_laws(data, laws=SMOOTH))
         none += not knee.found
         if knee.found:
             inside += knee.knee_low - 1.0 <= at <= knee.knee_high - 1.0
@@ -137,7 +138,7 @@ def false_knees(truth: Callable[[Floats], Floats], name: str, runs: int, **kind:
     for seed in range(runs):
         cycle, retention, _ = curve(truth, 400, seed, **kind)
         data = series(cycle, retention, 1)
-        found += find_knee(data, fit_laws(data)).found
+        found += find_knee(data, fit_laws(data, laws=SMOOTH)).found
     print(
         f"{'false knees, ' + name:44} {found / runs:7.1%}   {found / runs / 0.05:.2f} of the limit"
     )

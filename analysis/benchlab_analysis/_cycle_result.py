@@ -21,13 +21,14 @@ from benchlab_analysis._sums import Provenance
 
 __all__ = ["BASES", "cycle_result"]
 
-BASES: dict[str, tuple[str, str, str, float]] = {
-    "cell": ("", "", "", 1.0),
-    "gram": ("active_mass_gram", "per_gram", "/g", 1.0),
-    "square centimetre": ("area_square_centimetre", "per_square_centimetre", "/cm2", 1.0),
-    "nominal": ("nominal_capacity_ah", "per_nominal_ah", "/(nominal Ah)", 1.0),
+BASES: dict[str, tuple[str, str, str, str]] = {
+    "cell": ("", "", "", ""),
+    "gram": ("active_mass_gram", "per_gram", "/g", "active_mass"),
+    "square centimetre": ("area_square_centimetre", "per_square_centimetre", "/cm2", "area"),
+    "nominal": ("nominal_capacity_ah", "per_nominal_ah", "/(nominal Ah)", "nominal_capacity"),
 }
-"""What capacities and energies are given for: field of the cell, end of the name, of the unit."""
+"""What capacities and energies are given for: field of the cell, end of the name, of the unit, and
+what a correction calls it."""
 
 _UNITS = {"_ah": "Ah", "_wh": "Wh", "_volt": "V", "_second": "s", "_celsius": "degC"}
 
@@ -43,14 +44,14 @@ def cycle_result(
         Where the mass, the area or the nominal capacity is not known.
     """
     columns = []
-    field, suffix, per, _ = BASES[basis]
+    field, suffix, per, name = BASES[basis]
     divisor = 1.0
     if field:
         known = cell.get(field)
         if not isinstance(known, int | float) or not known > 0.0:
             raise UsageError(
                 f"capacities cannot be given per {basis}: the cell has no {field}.",
-                remedy=f"Set it: benchlab correct FILE --set {field.rpartition('_')[0]}=...",
+                remedy=f"Set it: benchlab correct FILE --set {name}=VALUE --by NAME --why TEXT",
             )
         divisor = float(known)
     for name, values in table.items():

@@ -162,7 +162,7 @@ def _spread(values: Floats) -> float:
     if values.size < 5:
         return 0.0
     second = values[2:] - 2.0 * values[1:-1] + values[:-2]
-    return 1.4826 * float(np.median(np.abs(second))) / np.sqrt(6.0)
+    return 1.4826 / 6.0**0.5 * float(np.median(np.abs(second)))
 
 
 def _difference_sigma(values: Floats) -> float:
@@ -202,5 +202,6 @@ def neighbour_correlation(rest: Floats, degree: int) -> float:
     count, total = rest.size, float(np.dot(rest, rest))
     if count < 30 or not total > 0.0:
         return 0.0
-    found = float(np.dot(rest[1:], rest[:-1])) / total + (degree + 1.0) / count
+    found = float(np.dot(rest[1:], rest[:-1])) / total
+    found += (1.0 + 2.0 * max(found, 0.0)) * (degree + 1.0) / count
     return min(found, 0.9) if found > 2.5 / np.sqrt(count) else 0.0
