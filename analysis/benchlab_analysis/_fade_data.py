@@ -162,7 +162,7 @@ def _spread(values: Floats) -> float:
     if values.size < 5:
         return 0.0
     second = values[2:] - 2.0 * values[1:-1] + values[:-2]
-    return 1.4826 / 6.0**0.5 * float(np.median(np.abs(second)))
+    return float(1.4826 * np.median(np.abs(second)) / np.sqrt(6.0))
 
 
 def _difference_sigma(values: Floats) -> float:
