@@ -9,6 +9,7 @@ from benchlab.bench.guard import Guard
 from benchlab.bench.output import Output
 from benchlab.bench.regulate import Regulator
 from benchlab.bench.roles import Edge, Mode, Setpoint
+from benchlab.bench.run_log import RunLog
 from benchlab.bench.sequencer import Sequencer
 
 __all__ = ["Levels"]
@@ -27,13 +28,14 @@ class Levels:
     """
 
     def __init__(
-        self, output: Output, counter: Counter, guard: Guard, sequencer: Sequencer
+        self, output: Output, counter: Counter, guard: Guard, sequencer: Sequencer, log: RunLog
     ) -> None:
         self.left: Edge | None = None
         self._output = output
         self._counter = counter
         self._guard = guard
         self._sequencer = sequencer
+        self._log = log
         self._regulator: Regulator | None = None
         self._ampere = 0.0
 
@@ -49,10 +51,13 @@ class Levels:
         self._guard.level(setpoint.current_ampere, setpoint.voltage_volt)
         self._sequencer.level(setpoint.current_ampere, setpoint.voltage_volt)
 
-    def move(self, now: float, voltage: float) -> None:
-        """Set the output anew where it must be."""
+    def move(self, now: float, voltage: float, current: float) -> None:
+        """Set the output anew where it must be; tell once where the cell does not follow."""
         if self._regulator is None:
             return
+        behind = self._regulator.behind(voltage, current)
+        if behind:
+            self._log.event("at_bound", "bench", behind)
         elapsed = now + EARLY_SECOND - self._sequencer.step_began
         wanted = self._regulator.move(elapsed, voltage)
         if wanted is None:

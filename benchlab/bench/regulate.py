@@ -20,6 +20,10 @@ WORTH_A_CHANGE = 5e-4
 """A power or resistance is set anew when its current is off by more than this share."""
 LEAST_SHARE = 1e-6
 """Currents below this share of the largest are no current."""
+AT_ITS_BOUND = 0.98
+"""A current of this share of its bound is at it: source and meter never agree."""
+FOLLOWS_VOLT = 0.005
+"""A voltage farther than this from where it is swept to does not follow."""
 
 
 class Regulator:
@@ -42,6 +46,7 @@ class Regulator:
         self._margin = margin_volt
         self._period = program.period_second
         self._set: Setpoint | None = None
+        self._told = False
         self._times: Sequence[float] = ()
         self._values: Sequence[float] = ()
         self._unit = ""
@@ -71,6 +76,29 @@ class Regulator:
             return None
         self._set = wanted
         return wanted
+
+    def behind(self, voltage: float, current: float) -> str:
+        """Return, the first time only, how the cell does not follow its set point; else nothing."""
+        plan, asked = self._plan, self._set
+        if self._told or asked is None:
+            return ""
+        most = plan.current_ampere
+        if plan.control is Control.SWEEP:
+            off = abs(voltage - asked.voltage_volt)
+            bound = abs(current) >= AT_ITS_BOUND * most and off > FOLLOWS_VOLT
+            asked_for = f"{asked.voltage_volt:.4f} V"
+        elif plan.control in (Control.POWER, Control.RESISTANCE):
+            bound = asked.mode is Mode.CURRENT and abs(asked.current_ampere) >= most
+            asked_for = f"{plan.level:g} {'W' if plan.control is Control.POWER else 'ohm'}"
+        else:
+            return ""
+        if not bound:
+            return ""
+        self._told = True
+        return (
+            f"{asked_for} is asked for, and the current stands at its bound of {most:g} A with"
+            f" {voltage:.4f} V at the cell: from here on the step is not what it says"
+        )
 
     def due(self, elapsed: float) -> float:
         """Return the seconds of step time at which the set point must change next."""

@@ -87,7 +87,7 @@ class StepRunner:
         self.lateness = Lateness()
         self.output = Output(source, clock, self.log, edges, surroundings.chamber)
         self.thermal = Thermal(surroundings, program.limits, clock, self.log, self.sequencer)
-        self.levels = Levels(self.output, self.counter, self.guard, self.sequencer)
+        self.levels = Levels(self.output, self.counter, self.guard, self.sequencer, self.log)
         self.voltage = seen.voltage
         self.current = 0.0
         self.direction = 0
@@ -263,7 +263,7 @@ class StepRunner:
                 if wait is not None and (reason := wait.over(time)) is not None:
                     return self.end_of(reason, reading, recorded)
                 if not (confirm or final):
-                    levels.move(clock.now, voltage)
+                    levels.move(clock.now, voltage, current)
             if final and not confirm:
                 sleep_until(sequencer.wake)
                 timed = sequencer.tick(clock.now)

@@ -49,6 +49,24 @@ def test_a_sweep_is_a_staircase_around_its_line_and_counts_both_ways(program, ri
 
 
 @pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ("{sweep: [3.55 V, 4.0 V], rate: 1 mV/s, current_at_most: 20 mA}", 1),
+        ("{discharge: 2 W, for: 5 min, current_at_most: 0.1 A}", 1),
+        ("{discharge: 1 ohm, for: 5 min, current_at_most: 0.1 A}", 1),
+        ("{sweep: [3.6 V, 3.65 V], rate: 0.05 mV/s, current_at_most: 0.3 A}", 0),
+        ("{discharge: 0.2 W, for: 5 min, current_at_most: 0.1 A}", 0),
+    ],
+)
+def test_a_cell_that_does_not_follow_is_told_of_once(program, rig, step, told):
+    bench = rig(program, steps=f"  - {step}\n")
+    assert bench.run().end_reason == "done"
+    said = [event["text"] for event in bench.sink.events if event["kind"] == "at_bound"]
+    assert len(said) == told
+    assert all("bound of" in text for text in said)
+
+
+@pytest.mark.parametrize(
     ("unit", "values", "scale", "ampere"),
     [
         ("current_ampere", [0.1, -0.2, 0.0, 0.05], 1.0, [0.1, -0.2, 0.0, 0.05]),
