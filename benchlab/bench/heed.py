@@ -127,7 +127,7 @@ class Heed:
         run = self._run
         run.clock.sleep_until(run.clock.now + PAUSE_LOOK_SECOND)
         still = run.read()
-        run.sense(still)
+        run.sense(still, paused=True)
         if still.time >= run.log.state_due:
             at = paused if step.plan.driven else still.time
             run.log.save(still, run.guard.state, at)
@@ -143,6 +143,8 @@ class Heed:
         if not run.guard.low_volt <= seen.voltage <= limits.high_volt:
             run.trip(Trip(f"the cell stands at {seen.voltage:.4f} V after the pause", "protocol"))
         run.log.event("look", "bench", f"the cell stands at {seen.voltage:.4f} V after the pause")
+        if setpoint.mode is not Mode.ZERO:
+            run.may_begin(step.sign)
         edge = run.output.apply(setpoint)
         run.guard.begin(step.plan, step.sign, setpoint.voltage_volt, edge.began)
         run.guard.seen(seen.voltage)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchlab.bench.sequencer import TIMES
+from benchlab.bench.sequencer_state import TIMES
 from benchlab.bench.step_runner import StepRunner
 from benchlab.bench.watch import later
 from benchlab.model.program import StepPlan

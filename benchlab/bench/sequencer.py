@@ -10,11 +10,12 @@ from typing import Any
 from benchlab.bench.ends import NOT_FAST, End
 from benchlab.bench.plain import put_back, taken
 from benchlab.bench.results import Finished
+from benchlab.bench.sequencer_state import KEPT, TIMES
 from benchlab.bench.walker import Walker
 from benchlab.bench.watch import Sample, Watch, clock_end, watch
 from benchlab.model.program import Program, StepPlan
 
-__all__ = ["TIMES", "Sequencer"]
+__all__ = ["Sequencer"]
 
 CUTOFF_READINGS = 3
 CUTOFF_SETTLE_SECOND = 2.0
@@ -24,30 +25,6 @@ FALL_FRACTION = 0.995
 LOOK_VOLT = 0.05
 LOOK_SHARE = 0.02
 HOLD_FALL = 0.005
-
-
-TIMES = frozenset({"_began", "_hold_began", "_last_time", "wake", "look"})
-_KEPT = {
-    "sign": 0,
-    "wake": math.inf,
-    "look": math.inf,
-    "in_hold": False,
-    "net_before": 0.0,
-    "_began": math.nan,
-    "_hold_began": math.nan,
-    "_bound": math.nan,
-    "_set": 0.0,
-    "_last_time": math.nan,
-    "_last_voltage": math.nan,
-    "_plateau": 0.0,
-    "_below": 0,
-    "_last_current": 0.0,
-    "_suspect": False,
-    "_doubt": "",
-    "_readings": 0,
-    "_margin": 0.0,
-    "_short_steps": 0,
-}
 
 
 class Sequencer:
@@ -104,6 +81,8 @@ class Sequencer:
         self._readings = 0
         self._margin = 0.0
         self._short_steps = 0
+        self._clock = math.inf
+        self._clock_reason = ""
 
     @property
     def step_began(self) -> float:
@@ -182,12 +161,13 @@ class Sequencer:
         own, bound = began + plan.end_time_second, began + plan.at_most_second
         self.wake = min(own, bound)
         self.time_end = End.TIME if own <= bound else End.AT_MOST
+        self._clock, self._clock_reason = math.inf, ""
         watches = []
         for item in plan.watched:
             if item.end.kind == "clock" and not plan.all_ends:
                 shown = began + clock_end(item.end.name, unix_ns)
-                if shown < self.wake:
-                    self.wake, self.time_end = shown, item.reason
+                if shown < self._clock:
+                    self._clock, self._clock_reason = shown, item.reason
             elif item.end.kind == "clock":
                 second = clock_end(item.end.name, unix_ns)
                 at = replace(item, end=replace(item.end, kind="time"), value=second)
@@ -195,6 +175,12 @@ class Sequencer:
             else:
                 watches.append(watch(item, sign, self.walker.marks))
         self.watches = tuple(watches)
+        self._heed_clock()
+
+    def _heed_clock(self) -> None:
+        """Let the time that a clock shows end the step where nothing ends it before."""
+        if self._clock < self.wake:
+            self.wake, self.time_end = self._clock, self._clock_reason
 
     def reading(self, time: float, voltage: float, current: float, charge: float) -> str | None:
         """Judge a reading of the step under way; None: it goes on.
@@ -309,7 +295,12 @@ class Sequencer:
         """Let a pause of so many seconds be no time of the step."""
         self._began += second
         self._hold_began += second
-        self.wake += second
+        if self.time_end != self._clock_reason:
+            self.wake += second
+        self._heed_clock()
+        for item in self.watches:
+            if item.by_clock:
+                item.value -= second
         self._last_time = math.nan
         self.look = math.inf
 
@@ -346,14 +337,14 @@ class Sequencer:
         return {
             **self.walker.state(),
             "time_end": str(self.time_end),
-            "step": taken(self, _KEPT, TIMES, now),
+            "step": taken(self, KEPT, TIMES, now),
             **({"watches": [item.state(now) for item in self.watches]} if self.watches else {}),
         }
 
     def restore(self, state: Mapping[str, Any], now: float) -> StepPlan:
         """Stand where a state was taken, inside the same step, as if now were that instant."""
         self.plan = self.walker.restore(state)
-        put_back(self, state["step"], _KEPT, TIMES, now)
+        put_back(self, state["step"], KEPT, TIMES, now)
         self.time_end = state["time_end"]
         self._target = self.plan.hold_volt if self.plan.has_hold else self.plan.end_volt
         kept = [
@@ -389,5 +380,8 @@ class Sequencer:
             item.mark -= net_ah
             if driven and item.by_clock:
                 item.value -= away
-        if driven and any(item.reason == self.time_end for item in self.plan.watched):
-            self.wake -= away
+        if driven:
+            self._clock -= away
+            if self.time_end == self._clock_reason:
+                self.wake = self._clock
+            self._heed_clock()

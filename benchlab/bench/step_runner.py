@@ -315,9 +315,10 @@ class StepRunner:
                 reading = reading._replace(flags=flags | CONFIRM)
             recorded = False
 
-    def sense(self, reading: Reading) -> None:
+    def sense(self, reading: Reading, *, paused: bool = False) -> None:
         """Read the sensors where they are due, and trip by what they say."""
-        trip = self.thermal.sense(reading.time, charging=self._charges(reading.current))
+        charging = not paused and self._charges(reading.current)
+        trip = self.thermal.sense(reading.time, charging=charging)
         if trip is not None:
             self.trip(trip, reading)
 
@@ -327,9 +328,9 @@ class StepRunner:
             return False
         return self.step.sign > 0 or (not self.step.sign and ampere > 0.0)
 
-    def may_begin(self, plan: StepPlan) -> None:
-        """Trip before a step begins for which the cell is too cold or too warm."""
-        trip = self.thermal.may_begin(plan)
+    def may_begin(self, sign: int) -> None:
+        """Trip before current flows in a direction for which the cell is too cold or too warm."""
+        trip = self.thermal.may_begin(sign)
         if trip is not None:
             self.trip(trip)
 

@@ -23,7 +23,7 @@ class TemperatureGuard:
 
     def __init__(self, limits: RunLimits) -> None:
         self._limits = limits
-        self._heard = math.nan
+        self._heard = self._judged = math.nan
         self._celsius = math.nan
         self._doubt = False
         self._latest: list[float] = []
@@ -53,9 +53,9 @@ class TemperatureGuard:
         time : float
             Clock seconds at which it was measured.
         """
-        if math.isnan(celsius) or time == self._heard:
+        if math.isnan(celsius) or time == self._judged:
             return None
-        self._heard = time
+        self._heard = self._judged = time
         self._celsius = celsius
         limits = self._limits
         hard = limits.hard_charging_celsius if charging else limits.hard_otherwise_celsius

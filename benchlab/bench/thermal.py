@@ -9,7 +9,6 @@ from benchlab.bench.sensing import SURFACE, Surroundings
 from benchlab.bench.sequencer import Sequencer
 from benchlab.bench.temperature_guard import TemperatureGuard
 from benchlab.model.limits import RunLimits
-from benchlab.model.program import StepPlan
 
 __all__ = ["Thermal"]
 
@@ -49,8 +48,8 @@ class Thermal:
         trip = self._guard.reading(surroundings.heard, self._log.celsius, charging=charging)
         return trip or self._guard.tick(self._clock.now)
 
-    def may_begin(self, plan: StepPlan) -> Trip | None:
+    def may_begin(self, sign: int) -> Trip | None:
         """Judge before any current flows whether the cell is too cold or too warm to be charged."""
-        if plan.direction <= 0 or not self._surroundings:
+        if sign <= 0 or not self._surroundings:
             return None
         return self.sense(self._clock.now, charging=False) or self._guard.before_charging()

@@ -124,6 +124,11 @@ class Walker:
             self._carry_out(item, live, net_ah)
         raise NoStep(f"{_MOST_IN_NO_TIME} instructions were carried out without a step")
 
+    @property
+    def in_cycle(self) -> bool:
+        """Whether a cycle is under way: its first half began, its round is not over."""
+        return any(frame.counted for frame in self._stack)
+
     def renumbered(self) -> StepPlan:
         """Return the step under way with the results as they are known by now."""
         self.plan = self._written.with_numbers(self.known)

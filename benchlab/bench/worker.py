@@ -138,7 +138,8 @@ class RunWorker:
         run.thermal.begin()
         plan = self._first()
         while plan is not None:
-            cycle = run.sequencer.cycle_count
+            walker, cycle = run.sequencer.walker, run.sequencer.cycle_count
+            inside = walker.in_cycle
             self._heed.between()
             met = self._unsure(plan) and self._look(plan)
             step = self._already_met(plan) if met else self._carry_out(plan)
@@ -155,7 +156,8 @@ class RunWorker:
                 run.switch_off("held")
                 raise Ended("held", _MUST_COME[plan.control].format(plan.chamber_celsius))
             plan = self._next()
-            same = run.sequencer.cycle_count == cycle
+            # what follows the last cycle of a loop is no part of it, be it a rest of weeks
+            same = run.sequencer.cycle_count == cycle and not (inside and not walker.in_cycle)
             if plan is not None and self._heed.is_over(same_cycle=same):
                 run.switch_off("stopped")
                 raise Ended("stopped", f"stopped after this {self._heed.stop_after}, as asked for")
@@ -201,7 +203,6 @@ class RunWorker:
         resumed, self._resumed = self._resumed, None
         carried = (0.0, 0.0) if resumed is None else resumed.carried
         regulator = run.regulator(plan) if plan.by_host else None
-        run.may_begin(plan)
         if regulator is not None:
             elapsed = 0.0 if resumed is None else resumed.elapsed
             setpoint, sign = regulator.first(run.voltage, elapsed), plan.direction
@@ -214,6 +215,7 @@ class RunWorker:
                 run.voltage,
                 run.direction,
             )
+        run.may_begin(sign)
         run.buffered.want(plan)
         edge = run.change(setpoint)
         step = run.open_step(plan, edge, sign, setpoint.voltage_volt, carried[0])
