@@ -196,7 +196,7 @@ def _source(
 ) -> None:
     driver = module.driver_on(line, clock, resource)
     log = Log()
-    steady = SteadyReader(driver, log)  # type: ignore[arg-type]
+    steady = SteadyReader(driver, log, driver.read)  # type: ignore[arg-type]
     before = -math.inf
     try:
         driver.open()
