@@ -338,11 +338,11 @@ class KeithleySmu:
 
     def stream(self) -> None:
         """Begin to sample into the buffer; `read` is refused until the stream has ended."""
-        self._stream.start()
+        self._stream.start(voltage_first=self._function == "VOLT")
 
     def drain(self) -> Drained:
         """Take the next samples out of the buffer."""
-        return self._stream.drain(voltage_first=self._function == "VOLT")
+        return self._stream.drain()
 
     def _still_open(self) -> Reading:
         requested = self._clock.now

@@ -64,6 +64,7 @@ class KeithleyStream:
         self._clock = clock
         self._where = where
         self._made = False
+        self._voltage_first = True
         self._taken = 0
         self._base: int | None = None
         self._last = math.nan
@@ -128,8 +129,16 @@ class KeithleyStream:
                 (f"{sense}:AZER?", float(zero)),
             )
 
-    def start(self) -> None:
-        """Start the trigger model; the buffer is empty from then on."""
+    def start(self, *, voltage_first: bool) -> None:
+        """Start the trigger model; the buffer is empty from then on.
+
+        Parameters
+        ----------
+        voltage_first : bool
+            The source holds a voltage and the meter reads the current; else the other way round.
+            What the buffer holds stays so, also when the source does something else at its drain.
+        """
+        self._voltage_first = voltage_first
         self._taken, self._base, self._last = 0, None, math.nan
         self._device = DeviceClock()
         answer = self._scpi.ask(":INIT;:TRIG:STAT?")
@@ -144,14 +153,8 @@ class KeithleyStream:
         if answer.startswith(("RUNNING", "WAITING")):
             raise self._scpi.refusal(":ABOR", "IDLE", answer)
 
-    def drain(self, *, voltage_first: bool) -> Drained:
-        """Take the next samples; see `benchlab.bench.streaming.StreamingSource`.
-
-        Parameters
-        ----------
-        voltage_first : bool
-            The source holds a voltage and the meter reads the current; else the other way round.
-        """
+    def drain(self) -> Drained:
+        """Take the next samples; see `benchlab.bench.streaming.StreamingSource`."""
         requested = self._clock.now
         answer = self._query(END)
         replied = self._clock.now
@@ -176,13 +179,11 @@ class KeithleyStream:
             self._device.exchange(requested, replied, newest, newest + 2.0 * self.period)
         lost = self._lost(rows)
         stamps = requested, self._clock.now
-        samples = [
-            self._reading(row, voltage_first, self._device.host(row[0]), stamps) for row in rows
-        ]
+        samples = [self._reading(row, self._device.host(row[0]), stamps) for row in rows]
         ahead = None
         if alone:
             row = alone[0]
-            ahead = self._reading(row, voltage_first, row[0] + self._device.offset, stamps)
+            ahead = self._reading(row, row[0] + self._device.offset, stamps)
         return Drained(samples, ahead, lost)
 
     def _fetch(self, first: int, last: int) -> list[tuple[float, float, float]]:
@@ -225,7 +226,6 @@ class KeithleyStream:
     def _reading(
         self,
         row: tuple[float, float, float],
-        voltage_first: bool,
         time: float,
         stamps: tuple[float, float],
     ) -> Reading:
@@ -234,6 +234,6 @@ class KeithleyStream:
         if not (-OVERFLOW < source < OVERFLOW and -OVERFLOW < measured < OVERFLOW):
             flags = OVERRANGE_FLAG
             source = measured = math.nan
-        if not voltage_first:
+        if not self._voltage_first:
             source, measured = measured, source
         return Reading(time, source, measured, math.nan, flags, *stamps)
