@@ -86,5 +86,6 @@ def test_every_key_is_documented_and_the_documented_example_is_read():
         "instruments",
         "channels",
         "hooks",
+        "hub",
         "reserve",
     }
