@@ -108,7 +108,12 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, what:
         return
     if status != 413:
         await _drain(receive)
-    error = {"kind": "Refused", "what": what, "where": "", "remedy": "docs/service.md says how."}
+    error = {
+        "kind": "Refused",
+        "what": what,
+        "where": "",
+        "remedy": "The token of the bench is in .benchlab/token.",
+    }
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="benchlab", charset="UTF-8"'))
