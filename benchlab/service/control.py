@@ -109,7 +109,8 @@ class ControlServer:
 
     def close(self) -> None:
         """Hear nobody any more."""
-        self._over = True
+        with self._lock:
+            self._over = True
         with suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
@@ -135,6 +136,9 @@ class ControlServer:
                 continue
             caller = _Caller(self, line)
             with self._lock:
+                if self._over:  # it was let in while everybody was being let go
+                    line.close()
+                    return
                 full = len(self._callers) >= MOST_CALLERS
                 # whoever has been silent longest makes room: a stop must always be heard
                 oldest = min(self._callers, key=lambda item: item.heard) if full else None
