@@ -80,6 +80,10 @@ class Counter:
         self.charge = 0.0
         """Net charge of the step so far, Ah."""
 
+    def go_on(self, totals: tuple[float, float, float, float]) -> None:
+        """Count on from what a run had counted when its worker died; no step is under way."""
+        self._base = self._start = Totals(*totals)
+
     def begin(
         self,
         edge: float,

@@ -60,6 +60,18 @@ class RunLog:
         self.began = began
         self._unix = self._clock.unix_ns() - round((self._clock.now - began) * 1e9)
 
+    def go_on(self, rows: int, began: float, unix_ns: int) -> None:
+        """Record behind what a run has already, on its own time base.
+
+        Parameters
+        ----------
+        began : float
+            Clock seconds at which its test began.
+        unix_ns : int
+            UTC of that instant.
+        """
+        self.rows, self.began, self._unix = rows, began, unix_ns
+
     def enter(self, cycle_count: int, step_count: int, step_id: int) -> None:
         """Count the rows from here on to a step."""
         self._place = (cycle_count, step_count, step_id)
@@ -143,7 +155,8 @@ class RunLog:
         now, unix = self._clock.now, self._clock.unix_ns()
         self._clock_due = now + CLOCK_SECOND
         boot = platform.boot_id()
-        self._sink.clock({"monotonic_second": now, "unix_time_nanosecond": unix, "boot_id": boot})
+        told = {"monotonic_second": now, "unix_time_nanosecond": unix, "boot_id": boot}
+        self._sink.clock({**told, "began_second": self.began})
         drift = unix - self._unix - round((now - self.began) * 1e9)
         set_by, self._drift_ns = (drift - self._drift_ns) / 1e9, drift
         if abs(set_by) >= CLOCK_SET_SECOND:

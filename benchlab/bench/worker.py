@@ -10,6 +10,7 @@ from typing import Any
 
 from benchlab.bench import commands
 from benchlab.bench.clock import Clock
+from benchlab.bench.continuing import Continuation, Continuing
 from benchlab.bench.ends import End
 from benchlab.bench.heed import Heed
 from benchlab.bench.operator_wait import Operator, OperatorWait
@@ -55,6 +56,8 @@ class RunWorker:
         Who is asked where the program asks somebody.
     resume : Mapping, optional
         The last state of an earlier run of the same program: goes on inside its step.
+    onward : Continuation, optional
+        Where this very run stood when it was left: goes on in its journal.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class RunWorker:
         operator: Operator | None = None,
         cell_id: str = "",
         resume: Mapping[str, Any] | None = None,
+        onward: Continuation | None = None,
     ) -> None:
         self.program = program
         around = surroundings if surroundings is not None else Surroundings()
@@ -82,7 +86,11 @@ class RunWorker:
         self.lateness = self._run.lateness
         self._operator = operator
         self._cell_id = cell_id
-        self._resumed = None if resume is None else Resumption(resume, self._run)
+        self._resumed: Resumption | Continuing | None = None
+        if resume is not None:
+            self._resumed = Resumption(resume, self._run)
+        elif onward is not None:
+            self._resumed = Continuing(onward, self._run)
         self._formed = False
 
     def put(self, command: commands.Command) -> None:
@@ -169,6 +177,9 @@ class RunWorker:
             return self._next()
         plan = self._resumed.first()
         self._arm()
+        if plan is None:  # the step under way had ended: nothing of it is left to do
+            self._resumed = None
+            return self._next()
         return plan
 
     def _next(self) -> StepPlan | None:
@@ -232,7 +243,7 @@ class RunWorker:
         self._heed.wait = None
         return step
 
-    def _stand(self, resumed: Resumption | None, began: float) -> None:
+    def _stand(self, resumed: Resumption | Continuing | None, began: float) -> None:
         if resumed is not None:
             resumed.restore(began)
             if self._run.sequencer.in_hold and self._run.step is not None:

@@ -109,7 +109,15 @@ class JournalWriter:
     _segments = SegmentFiles
 
     @classmethod
-    def resume(cls, folder: Path, content: JournalContent, *, durable: bool) -> JournalWriter:
+    def resume(
+        cls,
+        folder: Path,
+        content: JournalContent,
+        *,
+        durable: bool,
+        reserve: int = 0,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> JournalWriter:
         """Go on with a journal whose writer died, in a new segment.
 
         Parameters
@@ -122,7 +130,7 @@ class JournalWriter:
         benchlab.errors.StorageError
             Its writer is alive, or the disk takes nothing.
         """
-        return cls(folder, durable=durable, _after=content)
+        return cls(folder, durable=durable, reserve=reserve, tell=tell, _after=content)
 
     @property
     def waiting_bytes(self) -> int:

@@ -21,7 +21,7 @@ from benchlab.store.journal_damage import LOST_HEAD
 from benchlab.store.journal_frame import run_folder
 from benchlab.store.journal_read import JournalContent, has_journal, read_journal, without_record
 
-__all__ = ["Recovery", "find_runs", "recover_run"]
+__all__ = ["Recovery", "find_runs", "last_seen", "recover_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def _append_end(folder: Path, content: JournalContent, *, current: bool) -> None
         said = guardian.read_text(encoding="utf-8").strip()
     writer = JournalWriter.resume(folder, content, durable=False)
     try:
-        seen = _last_seen(content)
+        seen = last_seen(content)
         if seen:
             writer.row(*seen)
         common = {"test_time_second": time, "actor": "recover"}
@@ -176,7 +176,7 @@ def _append_end(folder: Path, content: JournalContent, *, current: bool) -> None
         writer.release()
 
 
-def _last_seen(content: JournalContent) -> tuple[float, ...]:
+def last_seen(content: JournalContent) -> tuple[float, ...]:
     """Return the row of the last state's reading, where a step was under way and it is newer.
 
     Without it, what flowed after the last recorded row, up to a whole record interval, would be
