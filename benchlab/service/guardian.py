@@ -2,7 +2,8 @@
 
 A child process of ``benchlab run``, started before anything is sent to the instrument. It holds
 the reading end of a pipe: a word on it releases the guardian, its end without that word means that
-the parent died, or ended with an output that it could not prove off.
+the parent died, or ended with an output that it could not prove off. A worker keeps its guardian
+from run to run: each run begins with a word that says where to tell, and ends with a release.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from pathlib import Path
 
 from benchlab.bench.clock import RealClock
 from benchlab.errors import BenchError, IdentityError, OutputNotProvenOff
+from benchlab.platform import process_started
 from benchlab.service.channel import Channel
 from benchlab.service.line_lock import LineLock
 
 __all__ = ["Guardian", "guarded", "main"]
 
 RELEASE = b"released\n"
+WATCH = b"watch "
 LASTS_SECOND = float(os.environ.get("BENCHLAB_GUARDIAN_SECONDS", "600"))
 """How long the guardian goes on trying; the environment may say otherwise."""
 LONGEST_PAUSE_SECOND = 10.0
@@ -37,12 +40,19 @@ class Guardian:
         Written only if the guardian had to act; beside its folder if that is gone by then.
     lock : int
         A descriptor that the guardian keeps open for as long as it lives.
+    at_rest : bool
+        Nothing is sent to the instrument before `watch` is called.
     """
 
-    def __init__(self, channel: Channel, log: Path, lock: int) -> None:
-        self._words = [sys.executable, "-m", __name__, channel.driver, channel.resource, str(log)]
+    def __init__(self, channel: Channel, log: Path, lock: int, *, at_rest: bool = False) -> None:
+        # by its full name: called as a module of its own, this one is __main__
+        me = "benchlab.service.guardian"
+        self._words = [sys.executable, "-m", me, channel.driver, channel.resource, str(log)]
         self._lock = lock
+        self._said = b""
         self._child = self._start()
+        if at_rest:
+            self.rest()
 
     def _start(self) -> subprocess.Popen[bytes]:
         # a group of its own: Ctrl-C in the terminal is for the parent to answer
@@ -57,8 +67,31 @@ class Guardian:
         """Start the guardian again if somebody ended it; say whether that was needed."""
         if self._child.poll() is None:
             return False
+        self._child.wait()
         self._child = self._start()
+        self._say(self._said)
         return True
+
+    @property
+    def process(self) -> tuple[int, str]:
+        """Its number, and what tells it from a later process of the same number."""
+        return self._child.pid, process_started(self._child.pid)
+
+    def watch(self, log: Path) -> None:
+        """Have it act from here on if this process ends; it tells in that log."""
+        self._say(WATCH + os.fsencode(log).replace(b"\n", b" ") + b"\n")
+
+    def rest(self) -> None:
+        """Have it do nothing at this process's end: the output is proven off."""
+        self._say(RELEASE)
+
+    def _say(self, word: bytes) -> None:
+        self._said = word
+        stdin = self._child.stdin
+        if word and stdin is not None and not stdin.closed:
+            with suppress(OSError):  # it was ended by somebody: `revive` says it again
+                stdin.write(word)
+                stdin.flush()
 
     def act(self) -> None:
         """Have the guardian switch off now: what this process can do was not enough."""
@@ -105,8 +138,11 @@ def guarded(channel: Channel, log: Path) -> Iterator[Guardian | None]:
 def main(words: list[str]) -> int:
     """Wait for the parent's end; switch off unless released, and say so on stderr and in a log."""
     driver, resource, log = words
-    if sys.stdin.buffer.read() == RELEASE:
+    said = sys.stdin.buffer.read().splitlines()
+    if said and said[-1] == RELEASE.strip():
         return 0
+    if said:
+        log = os.fsdecode(said[-1].removeprefix(WATCH))
     what = f"the process that drove {driver}@{resource} ended without proving its output off"
     ends = time.monotonic() + LASTS_SECOND
     pause, told = 0.1, False

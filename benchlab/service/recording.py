@@ -1,4 +1,4 @@
-"""What a run in the foreground records into: a journal, and a recorder that keeps a live view."""
+"""What a run records into: a journal, and a recorder that keeps a live view."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class Recording:
         What the run is made with: the journal's first record.
     reserve : int
         Bytes of disk to be left free.
+    onto : JournalWriter, optional
+        Of a run that goes on in its own journal, which has its head.
 
     Raises
     ------
@@ -39,15 +41,19 @@ class Recording:
         *,
         fast: bool,
         reserve: int,
+        onto: JournalWriter | None = None,
     ) -> None:
         self._path = path
         self._folder = run_folder(path)
         self._fast = fast
         self._note = note
         self._recorder: Recorder | None = None
-        self.journal = JournalWriter(self._folder, durable=not fast, reserve=reserve, tell=note)
+        self.journal = onto or JournalWriter(
+            self._folder, durable=not fast, reserve=reserve, tell=note
+        )
         try:
-            self.journal.open_record(head)
+            if onto is None:
+                self.journal.open_record(head)
             if not fast:
                 self._recorder = _start_recorder(self._folder, path, note)
         except BaseException:
@@ -67,6 +73,10 @@ class Recording:
     def close(self) -> Closed:
         """Make the closed file, in a child process on the real clock."""
         self.journal.close()
+        return self.finish()
+
+    def finish(self) -> Closed:
+        """Make the closed file of a journal that is closed; may be left to another thread."""
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             return recorder.finish()
@@ -79,9 +89,14 @@ class Recording:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Let go of journal and recorder as they are."""
         self.journal.release()
-        if self._recorder is not None:
-            self._recorder.leave()
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.leave()
 
 
 def _start_recorder(folder: Path, out: Path, note: Callable[[str], None]) -> Recorder | None:

@@ -1,0 +1,1 @@
+"""The worker: one process an instrument, with the runs and queues of its channels."""

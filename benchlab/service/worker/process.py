@@ -1,0 +1,136 @@
+"""The worker's process: claims its name, opens its control line, and has its channels go."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from types import FrameType
+from typing import Any
+
+from benchlab import __version__
+from benchlab.errors import ChannelBusy, UsageError
+from benchlab.platform import process_started
+from benchlab.service.bench_file import read_bench
+from benchlab.service.bench_folder import BenchFolder, PartFile
+from benchlab.service.control import ControlServer
+from benchlab.service.worker.alarming import Alarming
+from benchlab.service.worker.rigs import make_rigs
+from benchlab.service.worker.seat import Seat
+from benchlab.service.worker.shop import Shop
+from benchlab.service.worker.words import words_of
+from benchlab.store.space import reserve_bytes
+
+__all__ = ["WorkerProcess"]
+
+SNAPSHOT_SECOND = 0.1
+
+
+class WorkerProcess:
+    """Everything of one worker.
+
+    Raises
+    ------
+    benchlab.errors.UsageError
+        The bench has no worker of this name.
+    benchlab.errors.PartSilent
+        Another process is this worker.
+    """
+
+    def __init__(self, folder: BenchFolder, name: str) -> None:
+        bench = read_bench(folder.file)
+        entries = bench.channels_of(name)
+        if not entries:
+            raise UsageError(
+                f"there is no worker {name!r}.",
+                where=str(folder.file),
+                remedy=f"This bench has {', '.join(bench.workers())}.",
+            )
+        self._claim = folder.claim(name)  # held open for as long as this process is
+        self.over = threading.Event()
+        self._folder, self._name = folder, name
+        data = folder.root / bench.data
+        data.mkdir(parents=True, exist_ok=True)
+        reserve = reserve_bytes() if bench.reserve is None else int(bench.reserve)
+        self._alarms = Alarming(folder, self.tell)
+        self.shop = Shop(name, folder, bench, data, reserve, self.tell, self._alarms.raise_alarm)
+        rigs = make_rigs(bench, entries, self._told_again)
+        self.seats = {
+            channel: Seat(channel, entry, self.shop, rigs[channel], self._alarms)
+            for channel, entry in entries.items()
+        }
+        self._server: ControlServer | None = None
+        self._server = ControlServer(folder.sockets, name, "worker", words_of(self))
+        self._told_again()
+
+    def run(self) -> None:
+        """Have every channel go on where it was, and serve until told to end."""
+        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None:
+                signal.signal(number, self._signalled)
+        for seat in self.seats.values():
+            seat.wake_up()
+        while not self.over.wait(SNAPSHOT_SECOND):
+            server = self._server
+            if server is not None and server.watchers:
+                for channel, seat in self.seats.items():
+                    told = seat.snapshot()
+                    if told:
+                        server.tell("snapshot", told, newest_of=channel)
+
+    def close(self) -> None:
+        """Stop what runs, and let everything go."""
+        for seat in self.seats.values():
+            seat.leave()
+        if self._server is not None:
+            self._server.close()
+
+    def tell(self, kind: str, content: Mapping[str, Any], newest_of: str = "") -> None:
+        """Tell whoever watches."""
+        if self._server is not None:
+            self._server.tell(kind, content, newest_of=newest_of)
+
+    def down(self) -> None:
+        """End this process.
+
+        Raises
+        ------
+        benchlab.errors.ChannelBusy
+            A test runs.
+        """
+        busy = [name for name, seat in self.seats.items() if seat.standing.active]
+        if busy:
+            raise ChannelBusy(
+                f"a test runs on channel {', '.join(busy)}; the worker goes on.",
+                where=self._name,
+                remedy="Stop it first, and close the file of one that is held.",
+            )
+        self.over.set()
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        """Answer a polite kill: runs stay as they are for the next worker, with their outputs off.
+
+        A run that the instrument carries out by itself goes on.
+        """
+        self.over.set()
+
+    def _told_again(self) -> None:
+        """Write who this worker is, with the guardians that it has now."""
+        server = self._server
+        if server is None:
+            return
+        guardians = [g for seat in self.seats.values() if (g := seat.rig.facts().get("guardian"))]
+        self._folder.tell(
+            PartFile(
+                name=self._name,
+                kind="worker",
+                pid=os.getpid(),
+                started=process_started(os.getpid()),
+                address=server.address,
+                version=__version__,
+                children=tuple((int(pid), str(began)) for pid, began in guardians),
+                more={"channels": list(self.seats)},
+            )
+        )

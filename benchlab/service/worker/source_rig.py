@@ -1,0 +1,339 @@
+"""A source behind one channel: its line, its guardian, and how a run on it begins and goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from benchlab.bench.outcome import Outcome
+from benchlab.bench.prepare import prepare
+from benchlab.bench.roles import Identity, OffProof, Reading, Source
+from benchlab.bench.transcript import hurry
+from benchlab.bench.twin import TwinSpec
+from benchlab.bench.worker import RunWorker
+from benchlab.errors import BenchError, CellCheckError, LinkError, RunStopped
+from benchlab.service.channel import Channel
+from benchlab.service.foreground import RunOptions, head_of
+from benchlab.service.guardian import Guardian
+from benchlab.service.line_lock import LineLock
+from benchlab.service.recording import Recording
+from benchlab.service.takeover import Left, read_left, take_over
+from benchlab.service.worker.beside import beside
+from benchlab.service.worker.channel_limits import narrowed
+from benchlab.service.worker.going import Going
+from benchlab.service.worker.run_clock import RunClock
+from benchlab.service.worker.start import Start
+from benchlab.service.worker.telling import TellingSink
+from benchlab.store.journal import run_folder
+
+__all__ = ["SourceRig"]
+
+NEAR_VOLT = 0.05
+"""An open cell that was left at rest is expected so near to where it was seen last."""
+
+
+class SourceRig:
+    """One source, owned by this process from the claim on; used by one thread at a time.
+
+    The line stays open from run to run of a queue, and the guardian as long as the worker lives.
+    """
+
+    executes = False
+
+    def __init__(self, channel: Channel, changed: Callable[[], None]) -> None:
+        self.channel = channel
+        self.clock = RunClock()
+        self.stop_bound_second = channel.capabilities().stop_bound_second
+        self._changed = changed
+        self._lock: LineLock | None = None
+        self._guardian: Guardian | None = None
+        self._source: Source | None = None
+        self._identity: Identity | None = None
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return what is known of the instrument."""
+        identity = self._identity
+        known = {} if identity is None else {"model": identity.model}
+        if identity is not None:
+            known["serial_number"] = identity.serial_number
+        guardian = self._guardian
+        return {
+            "driver": self.channel.driver,
+            "resource": self.channel.resource or "sim",
+            "owned": self._lock is not None or self.channel.simulated,
+            "open": self._source is not None,
+            **known,
+            **({} if guardian is None else {"guardian": guardian.process}),
+        }
+
+    def claim(self) -> None:
+        """Be the only program of this computer that drives it; have a guardian from here on.
+
+        Raises
+        ------
+        benchlab.errors.LinkRefused
+        """
+        if self.channel.simulated:
+            return
+        if self._lock is None:
+            self._lock = LineLock(self.channel.resource)
+        if self._guardian is None:
+            nowhere = Path("guardian.log")
+            self._guardian = Guardian(self.channel, nowhere, self._lock.descriptor, at_rest=True)
+            self._changed()
+
+    def begin(self, start: Start) -> Going:
+        """Open, arm, look at the cell, and make the journal.
+
+        Raises
+        ------
+        benchlab.errors.BenchError
+            The output is off, or the error says not; no file was made.
+        """
+        program = narrowed(start.made.program, start.entry.limits)
+        folder = run_folder(start.path)
+        with ExitStack() as undo:
+            seen = self._ready(start, folder, warm=start.warm)
+            surroundings, release = beside(start, self.clock, program.limits)
+            undo.callback(release.close)
+            self._may_go_on(start)
+            source, identity = self._open_one()
+            options = RunOptions(
+                self.channel,
+                start.path,
+                operator=start.order.operator,
+                reserve_bytes=start.shop.reserve,
+            )
+            head = head_of(
+                program, start.made.cell, options, source.capabilities, identity, virtual=False
+            )
+            recording = Recording(
+                start.path, head, start.shop.note, fast=False, reserve=start.shop.reserve
+            )
+            undo.callback(recording.leave)
+            sink = TellingSink(recording.journal, start.newest, start.heard)
+            worker = RunWorker(
+                program,
+                source,
+                self.clock,
+                sink,
+                seen,
+                watch=self._watch(start),
+                surroundings=surroundings,
+                operator=start.asked,
+                cell_id=start.made.cell.id,
+            )
+            undo.pop_all()
+        return _going(start, worker, recording, sink, self.clock, release)
+
+    def go_on(self, start: Start, put_aside: Callable[[], Path]) -> Going:
+        """Go on with a run in its own journal; the output is off meanwhile.
+
+        Raises
+        ------
+        benchlab.errors.BenchError
+            The run is as it was.
+        """
+        program = narrowed(start.made.program, start.entry.limits)
+        with ExitStack() as undo:
+            seen = self._ready(start, run_folder(start.path), warm=False)
+            surroundings, release = beside(start, self.clock, program.limits)
+            undo.callback(release.close)
+            self._may_go_on(start)
+            left = read_left(put_aside())
+            _refuse_moved(left, seen)
+            taken = take_over(
+                left,
+                self.clock,
+                how=start.how,
+                off_unix_ns=start.off_unix_ns,
+                reserve=start.shop.reserve,
+                tell=start.shop.note,
+            )
+            undo.callback(taken.journal.release)
+            recording = Recording(
+                start.path,
+                left.content.head,
+                start.shop.note,
+                fast=False,
+                reserve=start.shop.reserve,
+                onto=taken.journal,
+            )
+            undo.callback(recording.leave)
+            sink = TellingSink(taken.journal, start.newest, start.heard)
+            source, _ = self._open_one()
+            worker = RunWorker(
+                program,
+                source,
+                self.clock,
+                sink,
+                seen,
+                watch=self._watch(start),
+                surroundings=surroundings,
+                operator=start.asked,
+                cell_id=start.made.cell.id,
+                onward=taken.onward,
+            )
+            undo.pop_all()
+        return _going(start, worker, recording, sink, self.clock, release)
+
+    def hurry(self) -> None:
+        """Have whatever is waited for at the line waited for no longer."""
+        self.clock.wake()
+        if self._source is not None:
+            hurry(self._source)
+
+    def settle(self, outcome: Outcome) -> None:
+        """Let the guardian rest where the output is proven off; trust the line if all was well."""
+        if outcome.off.proven:
+            self._at_rest()
+        if outcome.end_reason != "done" or not outcome.off.proven:
+            self._drop()
+
+    def safe(self) -> OffProof:
+        """Switch off and prove it; never raises."""
+        if self.channel.simulated and self._source is None:
+            return OffProof(True, "it is simulated in this process, and nothing of it runs")
+        try:
+            self.claim()
+            if self._source is None:
+                self._source = self.channel.connect(self.clock)
+                self._identity = self._source.open()
+            proof = self._source.safe()
+        except BenchError as error:
+            self._drop()
+            return OffProof(False, "nothing is known of it", (str(error),))
+        if proof.proven:
+            self._at_rest()
+        else:
+            self._drop()
+        return proof
+
+    def last_resort(self) -> str:
+        """Have the guardian switch off: what this process can do was not enough."""
+        guardian, self._guardian = self._guardian, None
+        if guardian is None:
+            return "switch it off by hand"
+        guardian.act()
+        return "the guardian goes on trying to switch it off; switch it off by hand"
+
+    def close(self) -> None:
+        """Release line, guardian and claim."""
+        self._drop()
+        guardian, self._guardian = self._guardian, None
+        if guardian is not None:
+            guardian.release()
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
+    # inside
+
+    def _ready(self, start: Start, folder: Path, *, warm: bool) -> Reading:
+        """Return what the armed source sees of the cell; the output is off."""
+        self.claim()
+        limits = narrowed(start.made.program, start.entry.limits).limits
+        if self._guardian is not None:
+            self._guardian.watch(folder / "guardian.log")
+        try:
+            if warm and self._source is not None:
+                try:
+                    seen = prepare(self._source, limits)
+                except LinkError:
+                    self._drop()
+            if not warm or self._source is None:
+                self._open(start)
+                source, _ = self._open_one()
+                seen = prepare(source, limits)
+        except BenchError:
+            self._give_up()
+            raise
+        return seen
+
+    def _open(self, start: Start) -> None:
+        if self.channel.simulated:
+            if self._source is None:  # a cell that was under test stays the same one
+                cell, program = start.made.cell, start.made.program
+                spec = TwinSpec(cell.type.name, program.capacity_ah)
+                self._source, _ = self.channel.simulate(self.clock, spec)
+        else:
+            self._drop()
+            self._source = self.channel.connect(self.clock)
+        source = self._source
+        if source is not None:
+            self._identity = source.open()
+
+    def _open_one(self) -> tuple[Source, Identity]:
+        if self._source is None or self._identity is None:
+            raise LinkError(
+                "the instrument is not open.", where=self.channel.resource, remedy="Start again."
+            )
+        return self._source, self._identity
+
+    def _may_go_on(self, start: Start) -> None:
+        why = start.stopped()
+        if why:
+            self._give_up()
+            raise RunStopped(f"{why} before any current flowed; nothing was recorded.")
+
+    def _give_up(self) -> None:
+        """Leave the output off, or the guardian at work on it."""
+        proven = self._source is not None and self._source.safe().proven
+        if proven or self._source is None:
+            self._at_rest()
+        else:
+            self.last_resort()
+        if not self.channel.simulated:
+            self._drop()
+
+    def _at_rest(self) -> None:
+        if self._guardian is not None:
+            self._guardian.rest()
+
+    def _drop(self) -> None:
+        if self.channel.simulated:
+            return
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
+
+    def _watch(self, start: Start) -> Callable[[Any], None]:
+        def watch(progress: Any) -> None:
+            start.watch(progress)
+            guardian = self._guardian
+            if guardian is not None and guardian.revive():
+                start.shop.note("the guardian of an output had been ended; another was started")
+                self._changed()
+
+        return watch
+
+
+def _going(
+    start: Start,
+    worker: RunWorker,
+    recording: Recording,
+    sink: TellingSink,
+    clock: RunClock,
+    release: ExitStack,
+) -> Going:
+    journal = recording.journal
+    return Going(
+        str(journal.run_id), start.path, worker, recording, sink, start.newest, clock, release
+    )
+
+
+def _refuse_moved(left: Left, seen: Reading) -> None:
+    """Refuse a cell that is not where it was after the computer was switched off meanwhile.
+
+    Raises
+    ------
+    benchlab.errors.CellCheckError
+    """
+    if left.rebooted and not abs(seen.voltage - left.volt) <= NEAR_VOLT:
+        raise CellCheckError(
+            f"the computer was started again meanwhile, and the cell stands at {seen.voltage:.4f} V"
+            f" where {left.volt:.4f} V was read last; no current was sent.",
+            remedy="See that it is the same cell, well connected, and resume.",
+        )

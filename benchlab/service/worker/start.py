@@ -1,0 +1,46 @@
+"""What a run is started with, checked: an order in numbers, its file, what to tell meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchlab.bench.operator_wait import Operator
+from benchlab.bench.outcome import Progress
+from benchlab.service.bench_file import ChannelEntry
+from benchlab.service.worker.order import Made, Order
+from benchlab.service.worker.shop import Shop
+from benchlab.service.worker.telling import Newest
+
+__all__ = ["Start"]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A run to be begun, or gone on with.
+
+    Attributes
+    ----------
+    how : str
+        What cut the run off that is gone on with.
+    off_unix_ns : int
+        UTC at which its output is known to have been off; 0: nobody knows.
+    warm : bool
+        The channel's run before has ended just now, with nothing wrong.
+    """
+
+    shop: Shop
+    entry: ChannelEntry
+    order: Order
+    made: Made
+    path: Path
+    newest: Newest
+    heard: Callable[[str, Mapping[str, Any]], None]
+    watch: Callable[[Progress], None]
+    asked: Operator
+    stopped: Callable[[], str]
+    warm: bool = False
+    how: str = ""
+    off_unix_ns: int = 0
