@@ -92,6 +92,7 @@ class ExecutorRig:
         self.clock = RunClock()
         self.number = channel.number or "1"
         self.stop_bound_second = channel.capabilities().stop_bound_second
+        self.proof: OffProof | None = None
         self._box = box
         self._lock: LineLock | None = None
         self._share: Share | None = None

@@ -115,10 +115,17 @@ class Going:
 
 
 class Rig(Protocol):
-    """The instrument behind a channel, as the runs of that channel need it."""
+    """The instrument behind a channel, as the runs of that channel need it.
+
+    Attributes
+    ----------
+    proof : OffProof or None
+        What became of the output where a run could not begin; None: nothing was sent.
+    """
 
     executes: bool
     channel: Channel
+    proof: OffProof | None
     stop_bound_second: float
     clock: RunClock
 

@@ -19,11 +19,12 @@ from benchlab.service.foreground import RunOptions, check_paths, end_of
 from benchlab.service.worker.closing import Closing
 from benchlab.service.worker.going import Going, Rig
 from benchlab.service.worker.held import HeldJournal
+from benchlab.service.worker.kept import Kept
 from benchlab.service.worker.listening import Listening
 from benchlab.service.worker.occupancy import refuse_taken, taking_a_cell
 from benchlab.service.worker.order import Made, Order, file_for, made, order_from, utc_now
 from benchlab.service.worker.shop import Shop
-from benchlab.service.worker.standing import Standing, write_standing
+from benchlab.service.worker.standing import Standing
 from benchlab.service.worker.start import Start
 from benchlab.service.worker.telling import Newest
 from benchlab.store.journal import run_folder
@@ -31,23 +32,14 @@ from benchlab.store.journal import run_folder
 __all__ = ["Life"]
 
 
-class Life:
-    """What happens on a channel, from start to closed file.
-
-    Attributes
-    ----------
-    standing : Standing
-        As the channel's file says.
-    lock
-        Of the standing.
-    """
+class Life(Kept):
+    """What happens on a channel, from start to closed file."""
 
     def __init__(
         self, name: str, entry: ChannelEntry, shop: Shop, rig: Rig, standing: Standing
     ) -> None:
-        self.name, self.entry, self.shop, self.rig = name, entry, shop, rig
-        self.standing = standing
-        self.lock = threading.RLock()
+        super().__init__(name, shop, standing)
+        self.entry, self.rig = entry, rig
         self.listening = Listening(name, shop.tell, self._listened)
         self.going: Going | None = None
         self.off: OffProof | None = None
@@ -61,47 +53,8 @@ class Life:
         self._closes = False
         self._thread: threading.Thread | None = None
         self._kept = HeldJournal()
+        self._since = 0.0
         self._warm = False
-
-    # the standing
-
-    def save(self) -> None:
-        """Write how the channel stands, and tell it."""
-        with self.lock:
-            standing = self.standing
-            write_standing(self.shop.folder.channels / f"{self.name}.json", standing)
-            self.tell_state()
-
-    def tell_state(self) -> None:
-        """Tell how the channel stands."""
-        standing = self.standing
-        self.shop.tell(
-            "state",
-            {
-                "channel": self.name,
-                "state": standing.state,
-                "why": standing.why,
-                "run": standing.run.get("id", ""),
-                "queued": len(standing.queue),
-            },
-            "",
-        )
-
-    def put(self, state: str, why: str = "", **run: Any) -> None:
-        """Let the channel stand otherwise."""
-        with self.lock:
-            self.standing.state, self.standing.why = state, why
-            self.standing.run |= run
-            try:
-                self.save()
-            except StorageError as error:  # what was decided is done all the same
-                self.shop.note(str(error))
-                self.alarm("storage", str(error))
-                self.tell_state()
-
-    def alarm(self, kind: str, text: str, **facts: Any) -> None:
-        """Raise an alarm of this channel."""
-        self.shop.alarm(self.name, str(self.standing.run.get("id", "")), kind, text, **facts)
 
     @property
     def path(self) -> Path:
@@ -127,10 +80,7 @@ class Life:
 
     def spawn(self, what: Callable[[], None]) -> None:
         """Do something in the channel's thread, then what waits in its queue."""
-        self._stop, self._operator, self._closes = "", "", False
-        self.off_known.clear()
-        self.settled.clear()
-        self._since = time.monotonic()
+        self._forget_stops()
 
         def live() -> None:
             try:
@@ -146,7 +96,14 @@ class Life:
         self._thread = threading.Thread(target=live, name=f"channel {self.name}", daemon=True)
         self._thread.start()
 
-    _since = 0.0
+    def _forget_stops(self) -> None:
+        """Let no stop of an earlier run be one of the next."""
+        with self.lock:
+            self._stop, self._operator, self._closes = "", "", False
+            self.off = None
+            self.off_known.clear()
+            self.settled.clear()
+            self._since = time.monotonic()
 
     def _take(self, order: Order, found: Made) -> None:
         """Let the channel be this order's, from here on.
@@ -162,6 +119,7 @@ class Life:
             path = file_for(order, found, self.shop.data)
             options = RunOptions(self.rig.channel, path, reserve_bytes=self.shop.reserve)
             check_paths(options, run_folder(path))
+            self._forget_stops()
             self.standing.state, self.standing.why = "starting", ""
             self.standing.run = {
                 "id": "",
@@ -191,6 +149,7 @@ class Life:
         try:
             going = self.rig.begin(self._start(order, found, self.path, warm=warm))
         except BenchError as error:
+            self.off = self.rig.proof
             if isinstance(error, OutputNotProvenOff):
                 self.alarm("output", str(error), did=self.rig.last_resort())
             with self.lock:
@@ -278,8 +237,14 @@ class Life:
     def carry_out(self) -> None:
         """Carry the run out, and hold or close it as it ended."""
         going = self.going
-        if going is None:
+        if going is None or self.standing.state not in MOVES:
             return
+        try:
+            self._carry_out(going)
+        finally:
+            self.settled.set()
+
+    def _carry_out(self, going: Going) -> None:
         if self._stop:
             going.carries.stop(self._stop)
         outcome = going.carries.run()

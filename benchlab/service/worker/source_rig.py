@@ -46,6 +46,7 @@ class SourceRig:
         self.channel = channel
         self.clock = RunClock()
         self.stop_bound_second = channel.capabilities().stop_bound_second
+        self.proof: OffProof | None = None
         self._changed = changed
         self._lock: LineLock | None = None
         self._guardian: Guardian | None = None
@@ -280,8 +281,8 @@ class SourceRig:
 
     def _give_up(self) -> None:
         """Leave the output off, or the guardian at work on it."""
-        proven = self._source is not None and self._source.safe().proven
-        if proven or self._source is None:
+        self.proof = None if self._source is None else self._source.safe()
+        if self.proof is None or self.proof.proven:
             self._at_rest()
         else:
             self.last_resort()
