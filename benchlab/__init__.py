@@ -8,10 +8,38 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
+    from benchlab.client.bench import Bench
     from benchlab.model.run import Run
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "open", "open_test"]
+__all__ = ["__version__", "connect", "open", "open_test"]
+
+
+def connect(
+    bench: str | PathLike[str] = "",
+    *,
+    operator: str = "",
+    token: str = "",
+    certificate: str = "",
+) -> Bench:
+    """Return a bench to ask: how its channels stand, and to start, stop and watch tests on them.
+
+    Parameters
+    ----------
+    bench : str or path
+        A bench's folder, its name, or the address of a hub elsewhere; empty: this folder's.
+    operator : str
+        Who asks; kept with everything that is changed. Empty: the user of this computer.
+    token, certificate : str
+        For a hub elsewhere.
+
+    Raises
+    ------
+    benchlab.errors.UsageError, benchlab.errors.FileMissing
+    """
+    from benchlab.client.connecting import connect as connect_to
+
+    return connect_to(bench, operator=operator, token=token, certificate=certificate)
 
 
 def open(path: str | PathLike[str]) -> Run:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchlab.bench.ends import End
-from benchlab.bench.resuming import caught_up
 from benchlab.bench.results import Finished
+from benchlab.bench.resuming import caught_up
 from benchlab.bench.step_runner import Ended, StepRunner
 from benchlab.model.program import Control, StepPlan
 

@@ -14,8 +14,10 @@ __all__ = [
     "BatchRow",
     "Check",
     "Enqueue",
+    "Move",
     "Operator",
     "Start",
+    "Stop",
     "StopAfter",
 ]
 
@@ -53,6 +55,18 @@ class Start(Check, Operator):
 
 class Enqueue(Start):
     """A test that begins when the channel's tests before it are done."""
+
+
+class Stop(Operator):
+    """Open the circuit; `close`: the file is closed, too, and the test is over."""
+
+    close: bool = False
+
+
+class Move(Operator):
+    """A test that waits goes behind those that wait on another channel."""
+
+    to: Name
 
 
 class StopAfter(Operator):

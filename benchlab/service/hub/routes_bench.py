@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
 
 from benchlab import __version__
-from benchlab.errors import BenchError
+from benchlab.errors import BenchError, PartSilent
 from benchlab.service.bench_file import BenchFile
 from benchlab.service.bench_folder import BenchFolder
 from benchlab.service.hub import bodies
@@ -84,8 +84,33 @@ def bench_routes(folder: BenchFolder, bench: BenchFile, parts: Parts) -> APIRout
         named = _Item(**body.model_dump(), item=item)
         return ask(channel, "unqueue", request, named)
 
+    @api.post("/channels/{channel}/queue/{item}/move")
+    def move(
+        channel: Channel,
+        item: Annotated[str, Path(max_length=100)],
+        body: bodies.Move,
+        request: Request,
+    ) -> Mapping[str, Any]:
+        """Put a test that waits behind those that wait on another channel."""
+        named = _Moved(**body.model_dump(), item=item)
+        here, there = parts.of_channel(channel), parts.of_channel(body.to)
+        if here == there:
+            return ask(channel, "move", request, named)
+        order = ask(channel, "leave", request, named)["order"]
+        operator = request.scope["benchlab.caller"].name or body.operator
+        taken = {**order, "operator": operator, "channel": body.to}
+        try:
+            told = parts.ask(there, "enqueue", **taken)
+        except PartSilent:  # it may have taken it: what is left here says where to look
+            raise
+        except BenchError:
+            parts.ask(here, "leave", channel=channel, item=item, to="", operator=operator)
+            raise
+        ask(channel, "unqueue", request, _Item(operator=operator, item=item))
+        return told
+
     @api.post("/channels/{channel}/stop")
-    def stop(channel: Channel, body: bodies.Operator, request: Request) -> Mapping[str, Any]:
+    def stop(channel: Channel, body: bodies.Stop, request: Request) -> Mapping[str, Any]:
         """Open the circuit now; the answer says whether the output is proven off."""
         return ask(channel, "stop", request, body)
 
@@ -120,7 +145,7 @@ def bench_routes(folder: BenchFolder, bench: BenchFile, parts: Parts) -> APIRout
         return ask(channel, "answer", request, body)
 
     @api.post("/stop")
-    def stop_all(body: bodies.Operator, request: Request) -> dict[str, Any]:
+    def stop_all(body: bodies.Stop, request: Request) -> dict[str, Any]:
         """Open the circuit of every channel that is not idle, all at once."""
         return _each(list(bench.channels), lambda name: ask(name, "stop", request, body))
 
@@ -151,6 +176,10 @@ def bench_routes(folder: BenchFolder, bench: BenchFile, parts: Parts) -> APIRout
 
 
 class _Item(bodies.Operator):
+    item: str
+
+
+class _Moved(bodies.Move):
     item: str
 
 

@@ -1,0 +1,79 @@
+"""Show the alarms that nobody has acknowledged, or acknowledge some.
+
+  benchlab alarms
+  benchlab alarms --acknowledge ID --operator Ann
+  benchlab alarms --acknowledge all -c 3
+
+An alarm stays until somebody says by name that it is known, whatever became of its cause.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from benchlab.cli.on_bench import add_bench, bench_of
+
+HELP = "show or acknowledge the alarms of a bench"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's words."""
+    parser.add_argument("-c", "--channel", default="", help="its alarms alone")
+    parser.add_argument(
+        "--acknowledge", action="append", default=[], metavar="ID", help="or 'all' that are shown"
+    )
+    add_bench(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Acknowledge what is named, and show what is left; 0 also where alarms are left."""
+    from benchlab.errors import UsageError
+
+    with bench_of(arguments) as bench:
+        standing = _standing(bench.status(), arguments.channel)
+        for word in arguments.acknowledge:
+            meant = [
+                (name, alarm["id"])
+                for name, alarms in standing.items()
+                for alarm in alarms
+                if word in ("all", alarm["id"])
+            ]
+            if not meant and word != "all":
+                raise UsageError(
+                    f"found the alarm {word[:60]!r}, which does not stand.",
+                    remedy="benchlab alarms lists them.",
+                )
+            for name, alarm in meant:
+                bench.acknowledge(name, alarm)
+        if arguments.acknowledge:
+            standing = _standing(bench.status(), arguments.channel)
+    if arguments.json:
+        print(json.dumps(standing, indent=1))
+    else:
+        _show(standing)
+    return 0
+
+
+def _standing(status: dict[str, Any], channel: str) -> dict[str, list[dict[str, Any]]]:
+    return {
+        name: facts.get("alarms", [])
+        for name, facts in status["channels"].items()
+        if channel in ("", name)
+    }
+
+
+def _show(standing: dict[str, list[dict[str, Any]]]) -> None:
+    shown = False
+    for name, alarms in standing.items():
+        for alarm in alarms:
+            shown = True
+            words = (alarm.get("utc", ""), alarm.get("kind", ""), alarm.get("text", ""))
+            print(
+                f"channel {name}: {alarm['id']}  " + "  ".join(str(word) for word in words if word)
+            )
+            if alarm.get("action"):
+                print(f"    {alarm['action']}")
+    if not shown:
+        print("no alarm stands")

@@ -1,0 +1,1 @@
+"""A bench as its clients see it: scripts, notebooks, the command line and the window alike."""
