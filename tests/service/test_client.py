@@ -98,7 +98,7 @@ def test_a_waiting_test_moves_and_leaves(up, ann):
     ann.start("2", life, up.root / "A2.yaml")
     moved = ann.move("1", item, "2")["item"]
     assert not ann.channel("1")["queue"]
-    assert [waits["cell"] for waits in ann.channel("2")["queue"]] == ["A3"]
+    assert [waits["cell_id"] for waits in ann.channel("2")["queue"]] == ["A3"]
     ann.unqueue("2", moved)
     assert not ann.channel("2")["queue"]
     with pytest.raises(UsageError):
@@ -135,7 +135,6 @@ def test_the_command_line_does_all_of_it(up, ann, capsys, monkeypatch):
     code, text = said("start", life, "--channel", "1", "--cell", a1)
     assert (code, text.count("started, recorded into")) == (0, 1)
     assert said("start", life, "--channel", "1", "--cell", a1)[0] == 61
-    assert said("start", life, "-x", "1")[0] == 2
     monkeypatch.setattr(sys, "stdin", io.StringIO("channel,id\n1,C1\n"))
     code, text = said("start", life, "--table", "-", "--cell", a1, "--queue")
     assert (code, "waits" in text) == (0, True), text
@@ -147,11 +146,14 @@ def test_the_command_line_does_all_of_it(up, ann, capsys, monkeypatch):
     for word in (("pause", "1"), ("resume", "1"), ("skip", "1")):
         ann.wait("1", {"running", "paused"}, at_most_second=20)
         assert said(*word)[0] == 0, word
+    ann.wait("1", {"done"}, at_most_second=20)
+    assert said("start", life, "--channel", "1", "--cell", a1)[0] == 0
     code, text = said("stop", "--all")
     assert (code, "proven off" in text) == (0, True), text
     assert said("stop")[0] == 2
     assert said("alarms")[0] == 0
-    assert said("user", "add", "Bob")[0] == 2, "a bench is named by --bench alone there"
+    code, text = said("user", "add", "Bob")
+    assert (code, len(text.split()[-1]) >= 40) == (0, True), text
 
 
 def test_a_stop_needs_no_hub(tmp_path):

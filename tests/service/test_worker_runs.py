@@ -55,8 +55,7 @@ def test_an_idle_worker_says_how_its_channels_stand(one):
     assert status["instrument"]["owned"]
     assert one.ask("ping") == {"runs": {}}
     assert one.ask("hello")["kind"] == "worker"
-    part = one.folder.part("w1")
-    (guardian,) = part.children
+    (guardian,) = patient(lambda: one.folder.part("w1").children)
     assert guardian[1]
 
 

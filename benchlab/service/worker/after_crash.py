@@ -27,7 +27,7 @@ def finish_closing(life: Life) -> None:
 def after_crash(life: Life) -> None:
     """Bring a channel's run to where it goes on, or is held; the standing says which."""
     standing = life.standing
-    before, folder = standing.state, run_folder(life.path)
+    before, folder = life.found, run_folder(life.path)
     life.keep()
     if not _begun(folder):
         _never_began(life, folder)
@@ -36,6 +36,7 @@ def after_crash(life: Life) -> None:
         return
     safe = life.rig.executes or _safe(life)
     if before == "held":
+        life.put("held", standing.why)
         if not safe:
             _not_safe(life)
         return
@@ -62,6 +63,9 @@ def after_crash(life: Life) -> None:
                 continue
             _hold(life, f"its worker died, and it could not be gone on with: {error}")
         except BenchError as error:
+            if life.stop_asked:
+                life.put("held", str(error), held_by="operator", held_unix_ns=unix_ns())
+                return
             _hold(life, f"its worker died, and it could not be gone on with: {error}")
         return
 
@@ -117,6 +121,7 @@ def _safe(life: Life) -> bool:
         except BenchError as error:
             life.shop.note(str(error))
         else:
+            life.off = proof
             if proof.proven:
                 off = {"proven": True, "evidence": proof.evidence}
                 run = life.standing.run
@@ -124,15 +129,14 @@ def _safe(life: Life) -> bool:
                     run["off_unix_ns"] = unix_ns()
                 life.standing.run["off"] = off
                 return True
-            life.off = proof
         if time.monotonic() > end or life.stop_asked or life.leaves:
             return False
         time.sleep(AGAIN_SECOND)
 
 
 def _hold(life: Life, why: str) -> None:
-    life.put("held", why, held_by="fault", held_unix_ns=unix_ns())
     life.alarm("interrupted", why, did="the run is held, its journal open")
+    life.put("held", why, held_by="fault", held_unix_ns=unix_ns())
 
 
 def _not_safe(life: Life) -> None:

@@ -46,6 +46,9 @@ class Life(Kept):
         self.off_known = threading.Event()
         self.settled = threading.Event()
         self.leaves = False
+        self.found = standing.state
+        if standing.active:  # what the file says was true of a worker that is gone
+            standing.state = "starting"
         self.closing = Closing(self)
         self.newest = Newest()
         self._stop = ""
@@ -352,6 +355,11 @@ class Life(Kept):
         if self.going is not None and self.standing.state == "held":
             with suppress(StorageError):
                 self.going.put_aside()
+
+    @property
+    def close_asked_by(self) -> str:
+        """Who asked for the file to be closed with the stop; empty: nobody."""
+        return self._operator if self._closes else ""
 
     @property
     def stop_asked(self) -> bool:

@@ -64,9 +64,15 @@ class Seat:
         except LinkRefused as error:  # a guardian may be at work; it is tried again at each start
             self.life.shop.note(f"channel {self.name}: {error}")
         if self.standing.active:
-            self.life.spawn(lambda: self._live(lambda: after_crash(self.life)))
+            self.life.spawn(lambda: self._live(self._after_crash))
         elif self.standing.state in ("idle", "done") and self.standing.queue:
             self.life.spawn(lambda: self._live(lambda: None))
+
+    def _after_crash(self) -> None:
+        after_crash(self.life)
+        operator = self.life.close_asked_by
+        if operator and self.standing.state == "held":
+            close_held(self.life, operator, f"closed by {operator}")
 
     def leave(self) -> None:
         """Put the run aside for the next worker, and let the instrument go."""
