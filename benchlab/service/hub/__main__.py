@@ -26,9 +26,11 @@ from benchlab.service.hub.parts import Parts
 from benchlab.service.hub.routes_bench import bench_routes, bench_status
 from benchlab.service.hub.routes_runs import Library, run_routes
 from benchlab.service.hub.tokens import Doorkeeper, make_token
+from benchlab.service.supervisor.starting import start_where_missing
 
 __all__ = ["main"]
 
+SUPERVISOR_SECOND = 1.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -95,10 +97,19 @@ def _serve(folder: BenchFolder, bench: BenchFile) -> None:
         )
     )
     parts.start()
+    over = threading.Event()
+
+    def keep_supervisor() -> None:
+        while not over.wait(SUPERVISOR_SECOND):
+            with suppress(BenchError):
+                start_where_missing(folder)
+
+    threading.Thread(target=keep_supervisor, name="supervisor", daemon=True).start()
     threading.Thread(target=library.find, args=({},), name="catalogue", daemon=True).start()
     try:
         server.run(sockets=[listening])
     finally:
+        over.set()
         control.close()
         parts.close()
         library.close()

@@ -1,0 +1,68 @@
+"""Which parts a bench is to have; written by ``benchlab up``, taken away by ``benchlab down``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+
+from benchlab.errors import StorageError
+from benchlab.platform import replace_file
+from benchlab.service.bench_folder import BenchFolder
+
+__all__ = ["Plan", "drop_plan", "read_plan", "write_plan"]
+
+FILE = "plan.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The parts that are to run.
+
+    Attributes
+    ----------
+    workers : tuple of str
+    """
+
+    workers: tuple[str, ...]
+
+    def words(self, folder: BenchFolder) -> dict[str, list[str]]:
+        """Return the command line of each part by its name; the hub comes last."""
+        here = str(folder.file)
+        module = [sys.executable, "-m"]
+        found = {name: [*module, "benchlab.service.worker", here, name] for name in self.workers}
+        found["hub"] = [*module, "benchlab.service.hub", here]
+        return found
+
+
+def read_plan(folder: BenchFolder) -> Plan | None:
+    """Return what is to run; None: nothing, the bench is down."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        facts = json.loads((folder.own / FILE).read_bytes())
+        return Plan(tuple(str(name) for name in facts["workers"]))
+    return None
+
+
+def write_plan(folder: BenchFolder, plan: Plan) -> None:
+    """Say what is to run from now on.
+
+    Raises
+    ------
+    benchlab.errors.StorageError
+    """
+    text = json.dumps({"v": 1, "workers": list(plan.workers)})
+    try:
+        replace_file(folder.own / FILE, text.encode() + b"\n")
+    except OSError as error:
+        raise StorageError(
+            f"what is to run cannot be written ({error.strerror}); nothing was started.",
+            where=str(folder.own / FILE),
+            remedy="Free space, or make the folder writable.",
+        ) from error
+
+
+def drop_plan(folder: BenchFolder) -> None:
+    """Say that nothing is to run: nobody starts the supervisor again."""
+    with suppress(FileNotFoundError):
+        (folder.own / FILE).unlink()

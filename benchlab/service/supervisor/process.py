@@ -1,0 +1,145 @@
+"""The supervisor's process: looks after the parts until the bench is taken down."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from benchlab import __version__
+from benchlab.errors import BenchError, ChannelBusy, UsageError
+from benchlab.platform import process_started
+from benchlab.service.bench_folder import BenchFolder, PartFile
+from benchlab.service.control import ControlServer, Word
+from benchlab.service.control_client import ask_once
+from benchlab.service.supervisor.awake import Awake
+from benchlab.service.supervisor.nurse import Nurse
+from benchlab.service.supervisor.plan import drop_plan, read_plan
+
+__all__ = ["Supervisor"]
+
+LOOK_SECOND = 0.1
+TESTS_SECOND = 2.0
+END_SECOND = 15.0
+
+
+class Supervisor:
+    """Starts what the plan names, and starts it again whenever it ends or hangs.
+
+    Raises
+    ------
+    benchlab.errors.PartSilent
+        This bench has a supervisor already.
+    """
+
+    def __init__(self, folder: BenchFolder) -> None:
+        self._claim = folder.claim("supervisor")  # held open for as long as this process is
+        self._folder = folder
+        self._nurses: dict[str, Nurse] = {}
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._awake = Awake()
+        words = {
+            "status": Word(self._status),
+            "down": Word(self._down, slow=True, changes=True),
+            "restart": Word(self._restart, slow=True, changes=True),
+        }
+        self._server = ControlServer(folder.sockets, "supervisor", "supervisor", words)
+        folder.tell(
+            PartFile(
+                name="supervisor",
+                kind="supervisor",
+                pid=os.getpid(),
+                started=process_started(os.getpid()),
+                address=self._server.address,
+                version=__version__,
+            )
+        )
+
+    def run(self) -> None:
+        """Look after the parts until the bench goes down, or this process is told to end."""
+        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None:
+                signal.signal(number, self._signalled)
+        looked = 0.0
+        while not self._over.wait(LOOK_SECOND):
+            with self._lock:
+                self._follow_plan()
+                for nurse in self._nurses.values():
+                    nurse.look()
+            if time.monotonic() - looked > TESTS_SECOND:
+                looked = time.monotonic()
+                self._awake.keep(bool(self._busy()))
+
+    def close(self) -> None:
+        """Let go; the parts go on."""
+        self._awake.keep(False)
+        self._server.close()
+
+    def _follow_plan(self) -> None:
+        plan = read_plan(self._folder)
+        if plan is None:
+            return
+        for name, words in plan.words(self._folder).items():
+            if name not in self._nurses:
+                self._nurses[name] = Nurse(self._folder, name, words, _note)
+
+    def _busy(self) -> list[str]:
+        """Return the channels on which a test goes on, as their workers say."""
+        found: list[str] = []
+        for name in self._nurses:
+            if name != "hub":
+                with suppress(BenchError):
+                    address = self._folder.address(name)
+                    found += ask_once(address, "ping", patience_second=2.0).get("runs", {})
+        return sorted(found)
+
+    def _status(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
+        with self._lock:
+            parts = [nurse.facts() for nurse in self._nurses.values()]
+        return {"parts": parts, "can_keep_awake": self._awake.can}
+
+    def _down(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        with self._lock:
+            busy = self._busy()
+            if busy:
+                raise ChannelBusy(
+                    f"a test goes on on channel {', '.join(busy)}; nothing was ended.",
+                    where=str(self._folder.root),
+                    remedy="Stop it and close its file first: benchlab stop CHANNEL --close",
+                )
+            _note(f"taken down by {request.get('operator', '')}")
+            drop_plan(self._folder)
+            for name in ("hub", *(name for name in self._nurses if name != "hub")):
+                if name in self._nurses:
+                    self._nurses.pop(name).end(END_SECOND)
+            self._over.set()
+        return {}
+
+    def _restart(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        name = str(request.get("part", ""))
+        with self._lock:
+            nurse = self._nurses.get(name)
+            if nurse is None or name != "hub":
+                raise UsageError(
+                    f"{name[:40]!r} is not started anew while tests run; nothing was done.",
+                    remedy="hub can be: the workers go on meanwhile.",
+                )
+            nurse.end(END_SECOND)
+        return {}
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        self._over.set()
+
+
+def _note(text: str) -> None:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    sys.stderr.write(f"{stamp} {text}\n")
+    sys.stderr.flush()
