@@ -57,8 +57,6 @@ def back(made, name, before):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 @pytest.mark.parametrize("name", ["w1", "hub", "supervisor"])
 def test_a_part_that_is_killed_or_halted_comes_back_and_the_others_stay(up, name, how):
-    if (name, how) == ("supervisor", signal.SIGSTOP):
-        pytest.skip("a halted supervisor disturbs nobody; whoever halts it lets it go on")
     before = {part: up.folder.part(part) for part in ("w1", "w2", "hub", "supervisor")}
     os.kill(before[name].pid, how)
     back(up, name, before[name])

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Start what is missing; return once everything answers."""
     import time
 
-    from benchlab.client.connecting import who
+    from benchlab.client.connecting import connect, who
     from benchlab.errors import PartSilent
     from benchlab.service.bench_file import read_bench
     from benchlab.service.benches import bench_named, remember_bench
@@ -63,6 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
             where=str(folder.root),
             remedy=f"Look into {folder.logs}.",
         )
+    with connect(folder.root) as client:
+        while time.monotonic() < end:
+            states = {facts["state"] for facts in client.status()["channels"].values()}
+            if "unreachable" not in states:
+                break
+            time.sleep(0.05)
     hub = folder.part("hub")
     print(f"{bench.name or folder.root.name}: {len(workers)} workers, hub at", end=" ")
     print(hub.more.get("url", "") if hub is not None else "")

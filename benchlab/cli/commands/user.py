@@ -23,10 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Add or remove; return the exit code."""
+    import os
+
     from benchlab.service.benches import bench_named
     from benchlab.service.hub.tokens import add_user, remove_user
 
-    folder = bench_named(arguments.bench)
+    folder = bench_named(arguments.bench or os.environ.get("BENCHLAB_BENCH", ""))
     folder.make()
     if arguments.do == "add":
         print(add_user(folder.own, arguments.name))

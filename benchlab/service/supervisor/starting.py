@@ -7,7 +7,7 @@ import sys
 import threading
 
 from benchlab.errors import SetupError
-from benchlab.platform import detached
+from benchlab.platform import detached, is_stopped, kill_process
 from benchlab.service.bench_folder import BenchFolder
 from benchlab.service.supervisor.plan import read_plan
 
@@ -43,8 +43,10 @@ def start_supervisor(folder: BenchFolder) -> None:
 
 
 def start_where_missing(folder: BenchFolder) -> bool:
-    """Start it if the bench is up and has none; say whether that was so."""
+    """Start it if the bench is up and has none that moves; say whether that was so."""
     part = folder.part("supervisor")
+    if part is not None and is_stopped(part.pid):
+        kill_process(part.pid, part.started)
     if read_plan(folder) is None or (part is not None and part.alive):
         return False
     start_supervisor(folder)
