@@ -28,7 +28,7 @@ import numpy as np
 import benchlab
 from benchlab.errors import BenchError
 from benchlab.platform import is_stopped, kill_process, process_started
-from benchlab.service.bench_folder import BenchFolder
+from benchlab.service.bench_folder import BenchFolder, PartFile
 from benchlab.store.journal import run_folder
 from benchlab.store.journal_read import read_journal
 
@@ -196,6 +196,8 @@ class _Trial:
         wanted = [f"w{k}" for k in self.names] + ["hub", "supervisor"]
         if not all(name in parts and parts[name].alive for name in wanted):
             return False
+        if not all(_guarded(parts[f"w{k}"]) and _recorders(parts[f"w{k}"].pid) for k in self.names):
+            return False
         try:
             found = self.client.status()["channels"]
         except BenchError:
@@ -253,13 +255,17 @@ def _lives(pid: int, started: str) -> bool:
     return process_started(pid) == started
 
 
+def _guarded(part: PartFile) -> bool:
+    return any(_lives(pid, at) and not is_stopped(pid) for pid, at in part.children)
+
+
 def _recorders(pid: int) -> list[int]:
     found = []
     with suppress(OSError):
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            words = Path(f"/proc/{child}/cmdline").read_bytes()
-            if b"benchlab.store.recorder" in words:
-                found.append(int(child))
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                if b"benchlab.store.recorder" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(int(child))
     return found
 
 

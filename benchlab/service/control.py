@@ -27,6 +27,8 @@ A_SECOND, AT_ONCE = 50.0, 100.0
 """Requests of one caller; one that asks more is heard later, so that it costs nobody time."""
 BYTES_A_REQUEST = 4096
 """So many bytes count as one more request."""
+ANSWER_SECOND = 1.0
+"""How long a part that ends waits for what is being answered."""
 LOOK_SECOND = 1.0
 SEND_SECOND = 10.0
 """A caller that takes nothing for so long is let go."""
@@ -116,7 +118,9 @@ class ControlServer:
         self._server.close()
         with self._lock:
             callers = list(self._callers)
+        end = time.monotonic() + ANSWER_SECOND
         for caller in callers:
+            caller.settle(end)
             caller.close()
         if self.address.startswith("unix:"):
             with suppress(OSError):
@@ -203,11 +207,19 @@ class _Caller:
         self._line = line
         self._left, self._filled = AT_ONCE, time.monotonic()
         self._under_way = threading.Semaphore(MOST_UNDER_WAY)
+        self._beside_now: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begin to hear and to answer."""
         for task in (self._read, self._write):
             threading.Thread(target=task, name="caller", daemon=True).start()
+
+    def settle(self, end: float) -> None:
+        """Let what is under way be answered, until this monotonic second at most."""
+        for item in list(self._beside_now):
+            if item is not threading.current_thread():
+                item.join(max(0.0, end - time.monotonic()))
+        self.outbox.drain(max(0.0, end - time.monotonic()))
 
     def close(self) -> None:
         """Hear and answer no more."""
@@ -269,9 +281,11 @@ class _Caller:
         if not word.slow:
             self._carry_out(word, request, number)
         elif self._under_way.acquire(blocking=False):
-            threading.Thread(
+            thread = threading.Thread(
                 target=self._beside, args=(word, request, number), name="request", daemon=True
-            ).start()
+            )
+            self._beside_now.append(thread)
+            thread.start()
         else:
             many = UsageError(
                 f"{MOST_UNDER_WAY} requests of this caller are under way; nothing was done.",
@@ -284,6 +298,7 @@ class _Caller:
             self._carry_out(word, request, number)
         finally:
             self._under_way.release()
+            self._beside_now.remove(threading.current_thread())
 
     def _carry_out(self, word: Word, request: Mapping[str, Any], number: Any) -> None:
         answer: dict[str, Any]

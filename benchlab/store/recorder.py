@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchlab import errors
 from benchlab.errors import BenchError, StorageError
-from benchlab.platform import boottime, is_locked
+from benchlab.platform import boottime, is_locked, is_stopped
 from benchlab.store.compact import Closed, close_run
 from benchlab.store.journal_frame import FrameKind
 from benchlab.store.journal_tail import JournalTail
@@ -26,6 +26,7 @@ __all__ = ["POLL_SECOND", "Recorder", "close_in_child", "main"]
 
 POLL_SECOND = 1.0
 RELEASE_SECOND = 60.0
+HALTED_SECOND = 1.0
 PAUSE_SECOND = 1.0
 """Before a recorder that died is started again; twice as long after each further death."""
 DEATHS = 5
@@ -68,6 +69,8 @@ class Recorder:
         once.
         """
         if self._due is None:
+            if is_stopped(self._child.pid):
+                self._child.kill()
             if self._child.poll() is None:
                 return ""
             self._child.communicate()
@@ -104,7 +107,7 @@ class Recorder:
             The file could not be closed; the journal stays, complete.
         """
         if self._due is None:
-            told, _ = self._child.communicate()
+            told = self._last_words()
             closed = _result(told)
             if closed is not None:
                 return closed
@@ -113,7 +116,16 @@ class Recorder:
     def leave(self) -> None:
         """Let the child go where the run could not be completed: it finds no end and leaves."""
         if self._due is None:
-            self._child.communicate()
+            self._last_words()
+
+    def _last_words(self) -> bytes:
+        """Wait for the child's end, and return what it told; one that was halted is ended."""
+        while True:
+            try:
+                return self._child.communicate(timeout=HALTED_SECOND)[0]
+            except subprocess.TimeoutExpired:
+                if is_stopped(self._child.pid):
+                    self._child.kill()
 
 
 def close_in_child(folder: Path, path: Path) -> Closed:

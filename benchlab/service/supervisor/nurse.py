@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchlab.errors import BenchError
 from benchlab.platform import detached, is_stopped, kill_process, process_started
-from benchlab.service.bench_folder import BenchFolder
+from benchlab.service.bench_folder import BenchFolder, PartFile
 from benchlab.service.control_client import ask_once
 from benchlab.service.supervisor.patience import Patience
 
@@ -51,6 +51,7 @@ class Nurse:
         self._asking: threading.Thread | None = None
         self._asked = 0.0
         self._hangs = ""
+        self._told: PartFile | None = None
         self.starts = 0
         self.last = ""
         """Why it was started last."""
@@ -117,14 +118,14 @@ class Nurse:
         self._known = (0, "")
         self._patience.ended(now)
         self._note(f"{self._name}: {self.last or 'is gone'}")
-        self._wake_children()
+        if self._told is not None:
+            self._end_halted(self._told)
+        self._told = None
 
-    def _wake_children(self) -> None:
-        """End the guardians that somebody halted: one that moves switches off by itself."""
-        part = self._folder.part(self._name)
-        for pid, started in part.children if part is not None else ():
-            if process_started(pid) == started and is_stopped(pid):
-                kill_process(pid, started)
+    def _end_halted(self, part: PartFile) -> None:
+        """End the guardians that somebody halted; a worker starts its own anew."""
+        for pid, started in part.children:
+            if is_stopped(pid) and kill_process(pid, started):
                 self._note(f"{self._name}: its guardian {pid} was halted and is ended")
 
     def _start(self, now: float) -> None:
@@ -161,20 +162,22 @@ class Nurse:
                 return "it was halted"
         else:
             self._halted = 0.0
-        part = self._folder.part(self._name)
-        told = part is not None and part.pid == pid
-        bound = SILENT_SECOND if told else STARTS_SECOND
+        bound = STARTS_SECOND if self._told is None else SILENT_SECOND
         if now - self._heard > bound:
             return f"it answered nothing for {bound:g} s"
         return self._hangs
 
     def _ask(self, now: float) -> None:
         """Ask, in a thread: one part that hangs keeps no other waiting."""
-        if now - self._asked < ASK_SECOND or (self._asking and self._asking.is_alive()):
+        if now - self._asked < ASK_SECOND:
             return
         self._asked = now
         part = self._folder.part(self._name)
-        if part is None or part.pid != self._known[0]:
+        self._told = part if part is not None and part.pid == self._known[0] else None
+        if part is None or self._told is None:
+            return
+        self._end_halted(part)
+        if self._asking is not None and self._asking.is_alive():
             return
         address, known = part.address, self._known
         word = "ping" if part.kind == "worker" else "hello"
