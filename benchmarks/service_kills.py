@@ -179,30 +179,40 @@ class _Trial:
     def _settled(self, hit: list[int] | None = None) -> float:
         """Wait until every part lives and moves and every test runs; return how long that took."""
         began = time.monotonic()
+        missing = ""
         while time.monotonic() - began < PATIENCE_SECOND:
-            if self._all_well(hit or []):
+            missing = self._missing(hit or [])
+            if not missing:
                 return time.monotonic() - began
             time.sleep(0.02)
-        print("NOT BACK", [t for t in self._targets() if is_stopped(t[2])], flush=True)
+        print(f"NOT BACK: {missing}", flush=True)
         for pid in hit or []:
             if is_stopped(pid):
                 os.kill(pid, signal.SIGCONT)
         return float("inf")
 
-    def _all_well(self, hit: list[int]) -> bool:
-        if any(is_stopped(pid) for pid in hit):
-            return False
+    def _missing(self, hit: list[int]) -> str:
+        """Return what is not as it should be; empty: all is well."""
+        for pid in hit:
+            if is_stopped(pid):
+                return f"process {pid} is halted"
         parts = self.folder.all_parts()
-        wanted = [f"w{k}" for k in self.names] + ["hub", "supervisor"]
-        if not all(name in parts and parts[name].alive for name in wanted):
-            return False
-        if not all(_guarded(parts[f"w{k}"]) and _recorders(parts[f"w{k}"].pid) for k in self.names):
-            return False
+        for name in [*(f"w{k}" for k in self.names), "hub", "supervisor"]:
+            part = parts.get(name)
+            if part is None or not part.alive:
+                return f"{name} does not live"
+            if part.kind == "worker" and not _guarded(part):
+                return f"{name} has no guardian: {part.children}"
+            if part.kind == "worker" and not _recorders(part.pid):
+                return f"{name} has no recorder"
         try:
             found = self.client.status()["channels"]
-        except BenchError:
-            return False
-        return all(found.get(name, {}).get("state") == "running" for name in self.names)
+        except BenchError as error:
+            return str(error)
+        for name in self.names:
+            if found.get(name, {}).get("state") != "running":
+                return f"channel {name}: {found.get(name)}"
+        return ""
 
     def _everything(self) -> None:
         for name in self.names:
