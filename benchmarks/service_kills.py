@@ -138,8 +138,13 @@ class _Trial:
                 continue
             channel = name[1:] if part.kind == "worker" else ""
             found.append((part.kind, channel, part.pid))
-            found += [("guardian", channel, pid) for pid, at in part.children if _lives(pid, at)]
-            found += [("recorder", channel, pid) for pid in _recorders(part.pid)]
+            recorders = _recorders(part.pid)
+            found += [("recorder", channel, pid) for pid in recorders]
+            found += [
+                ("guardian", channel, pid)
+                for pid, at in part.children
+                if _lives(pid, at) and pid not in recorders
+            ]
         return found
 
     def _blow(self, count: int) -> int:
@@ -266,7 +271,10 @@ def _lives(pid: int, started: str) -> bool:
 
 
 def _guarded(part: PartFile) -> bool:
-    return any(_lives(pid, at) and not is_stopped(pid) for pid, at in part.children)
+    recorders = _recorders(part.pid)
+    return any(
+        _lives(pid, at) and not is_stopped(pid) for pid, at in part.children if pid not in recorders
+    )
 
 
 def _recorders(pid: int) -> list[int]:

@@ -63,6 +63,12 @@ class Recording:
     def __enter__(self) -> Recording:
         return self
 
+    @property
+    def child(self) -> tuple[int, str] | None:
+        """The recorder's process, and what tells it from a later one; None: there is none."""
+        recorder = self._recorder
+        return recorder.process if recorder is not None else None
+
     def look(self) -> None:
         """Start the recorder again if it died; called now and then from the run's own thread."""
         said = self._recorder.revive() if self._recorder is not None else ""

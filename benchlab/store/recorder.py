@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchlab import errors
 from benchlab.errors import BenchError, StorageError
-from benchlab.platform import boottime, is_locked, is_stopped
+from benchlab.platform import boottime, is_locked, is_stopped, process_started
 from benchlab.store.compact import Closed, close_run
 from benchlab.store.journal_frame import FrameKind
 from benchlab.store.journal_tail import JournalTail
@@ -61,6 +61,11 @@ class Recorder:
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
+
+    @property
+    def process(self) -> tuple[int, str]:
+        """Its number, and what tells it from a later process of the same number."""
+        return self._child.pid, process_started(self._child.pid)
 
     def revive(self) -> str:
         """Start the child again if it died and its pause is over; return what was done, if any.

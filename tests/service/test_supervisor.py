@@ -88,6 +88,24 @@ def test_a_run_goes_on_when_everything_was_killed(up):
     assert main_down(up) == 0
 
 
+def test_a_halted_child_is_ended_with_its_worker_or_without(up):
+    with benchlab.connect(up.root, operator="Ann") as ann:
+        ann.start("1", up.root / "life.yaml", up.root / "A1.yaml")
+        children = patient(lambda: len(found := up.folder.part("w1").children) == 2 and found)
+        for pid, _ in children:
+            os.kill(pid, signal.SIGSTOP)
+        os.kill(up.folder.part("w1").pid, signal.SIGSTOP)
+        for pid, started in children:
+            patient(lambda pid=pid, started=started: process_started(pid) != started)
+        patient(
+            lambda: (
+                len(found := up.folder.part("w1").children) == 2 and not set(found) & set(children)
+            )
+        )
+        assert ann.wait("1", {"running"}, at_most_second=20)
+        assert ann.stop("1", closes=True)["off"]["proven"]
+
+
 def main_down(made):
     """Take the bench down as the command does, errors as they are."""
     import argparse

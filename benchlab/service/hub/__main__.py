@@ -30,7 +30,7 @@ from benchlab.service.supervisor.starting import start_where_missing
 
 __all__ = ["main"]
 
-SUPERVISOR_SECOND = 1.0
+SUPERVISOR_SECOND = 0.25
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 

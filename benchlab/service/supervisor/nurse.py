@@ -123,10 +123,10 @@ class Nurse:
         self._told = None
 
     def _end_halted(self, part: PartFile) -> None:
-        """End the guardians that somebody halted; a worker starts its own anew."""
+        """End the guardians and recorders that somebody halted; a worker starts its own anew."""
         for pid, started in part.children:
             if is_stopped(pid) and kill_process(pid, started):
-                self._note(f"{self._name}: its guardian {pid} was halted and is ended")
+                self._note(f"{self._name}: its child {pid} was halted and is ended")
 
     def _start(self, now: float) -> None:
         path = self._folder.logs / f"{self._name}.log"

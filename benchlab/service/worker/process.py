@@ -61,6 +61,7 @@ class WorkerProcess:
             for channel, entry in entries.items()
         }
         self._server: ControlServer | None = None
+        self._children: tuple[tuple[int, str], ...] = ()
         self._server = ControlServer(folder.sockets, name, "worker", words_of(self))
         self._told_again()
 
@@ -73,6 +74,8 @@ class WorkerProcess:
         for seat in self.seats.values():
             seat.wake_up()
         while not self.over.wait(SNAPSHOT_SECOND):
+            if self._find_children() != self._children:
+                self._told_again()
             server = self._server
             if server is not None and server.watchers:
                 for channel, seat in self.seats.items():
@@ -116,12 +119,21 @@ class WorkerProcess:
         """
         self.over.set()
 
+    def _find_children(self) -> tuple[tuple[int, str], ...]:
+        """Return the processes that must not outlive this one halted and unseen."""
+        found = []
+        for seat in self.seats.values():
+            going = seat.life.going
+            recorder = going.recording.child if going is not None else None
+            found += [item for item in (seat.rig.facts().get("guardian"), recorder) if item]
+        return tuple((int(pid), str(began)) for pid, began in found if began)
+
     def _told_again(self) -> None:
-        """Write who this worker is, with the guardians that it has now."""
+        """Write who this worker is, with the guardians and recorders that it has now."""
         server = self._server
         if server is None:
             return
-        guardians = [g for seat in self.seats.values() if (g := seat.rig.facts().get("guardian"))]
+        self._children = self._find_children()
         self._folder.tell(
             PartFile(
                 name=self._name,
@@ -130,7 +142,7 @@ class WorkerProcess:
                 started=process_started(os.getpid()),
                 address=server.address,
                 version=__version__,
-                children=tuple((int(pid), str(began)) for pid, began in guardians),
+                children=self._children,
                 more={"channels": list(self.seats)},
             )
         )
