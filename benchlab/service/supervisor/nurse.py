@@ -113,13 +113,15 @@ class Nurse:
 
     def _reap(self, now: float) -> None:
         """Take note of an end, and have nothing left behind that holds its lines."""
-        if not self._known[0]:
+        pid = self._known[0]
+        if not pid:
             return
         self._known = (0, "")
         self._patience.ended(now)
         self._note(f"{self._name}: {self.last or 'is gone'}")
-        if self._told is not None:
-            self._end_halted(self._told)
+        part = self._folder.part(self._name)
+        if part is not None and part.pid == pid:
+            self._end_halted(part)
         self._told = None
 
     def _end_halted(self, part: PartFile) -> None:
