@@ -55,7 +55,7 @@ class WorkerProcess:
         reserve = reserve_bytes() if bench.reserve is None else int(bench.reserve)
         self._alarms = Alarming(folder, self.tell)
         self.shop = Shop(name, folder, bench, data, reserve, self.tell, self._alarms.raise_alarm)
-        rigs = make_rigs(bench, entries, self._told_again)
+        rigs = make_rigs(bench, entries, folder.logs, self._told_again)
         self.seats = {
             channel: Seat(channel, entry, self.shop, rigs[channel], self._alarms)
             for channel, entry in entries.items()

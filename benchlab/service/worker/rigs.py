@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from benchlab.service.bench_file import BenchFile, ChannelEntry
 from benchlab.service.worker.executor_rig import Box, ExecutorRig
@@ -13,12 +14,17 @@ __all__ = ["make_rigs"]
 
 
 def make_rigs(
-    bench: BenchFile, entries: Mapping[str, ChannelEntry], changed: Callable[[], None]
+    bench: BenchFile,
+    entries: Mapping[str, ChannelEntry],
+    logs: Path,
+    changed: Callable[[], None],
 ) -> dict[str, Rig]:
     """Return the rig of each channel; nothing was sent.
 
     Parameters
     ----------
+    logs : Path
+        The folder in which a guardian tells what it did before there was a run.
     changed
         Called when a guardian was started: whoever kills the worker must know of it.
     """
@@ -30,5 +36,5 @@ def make_rigs(
             box = boxes.setdefault(entry.instrument, Box(bench.device(entry.instrument)))
             rigs[name] = ExecutorRig(channel, box)
         else:
-            rigs[name] = SourceRig(channel, changed)
+            rigs[name] = SourceRig(channel, logs / f"guardian-{name}.log", changed)
     return rigs

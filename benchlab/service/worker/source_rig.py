@@ -42,8 +42,9 @@ class SourceRig:
 
     executes = False
 
-    def __init__(self, channel: Channel, changed: Callable[[], None]) -> None:
+    def __init__(self, channel: Channel, log: Path, changed: Callable[[], None]) -> None:
         self.channel = channel
+        self._log = log
         self.clock = RunClock()
         self.stop_bound_second = channel.capabilities().stop_bound_second
         self.proof: OffProof | None = None
@@ -81,8 +82,7 @@ class SourceRig:
         if self._lock is None:
             self._lock = LineLock(self.channel.resource)
         if self._guardian is None:
-            nowhere = Path("guardian.log")
-            self._guardian = Guardian(self.channel, nowhere, self._lock.descriptor, at_rest=True)
+            self._guardian = Guardian(self.channel, self._log, self._lock.descriptor, at_rest=True)
             self._changed()
 
     def begin(self, start: Start) -> Going:
