@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Start what is missing; return once everything answers."""
     import time
+    from contextlib import suppress
 
     from benchlab.client.connecting import connect, who
     from benchlab.errors import PartSilent
@@ -65,9 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
         )
     with connect(folder.root) as client:
         while time.monotonic() < end:
-            states = {facts["state"] for facts in client.status()["channels"].values()}
-            if "unreachable" not in states:
-                break
+            with suppress(PartSilent):  # a hub that has just begun may not answer yet
+                states = {facts["state"] for facts in client.status()["channels"].values()}
+                if "unreachable" not in states:
+                    break
             time.sleep(0.05)
     hub = folder.part("hub")
     print(f"{bench.name or folder.root.name}: {len(workers)} workers, hub at", end=" ")
