@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from types import FrameType
 from typing import Any
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "is_stopped",
     "kill_process",
     "lock_file",
+    "on_end",
     "preallocate",
     "private_folder",
     "process_started",
@@ -227,6 +229,18 @@ def detached() -> dict[str, Any]:
         apart = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
         return {"creationflags": apart | subprocess.CREATE_BREAKAWAY_FROM_JOB}
     return {"start_new_session": True}
+
+
+def on_end(ask: Callable[[], None]) -> None:
+    """Have `ask` called when this process is asked to end: Ctrl-C, a kill, a closed terminal."""
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        ask()
+
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, asked)
 
 
 def _created_windows(pid: int) -> str:

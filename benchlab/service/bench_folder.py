@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchlab import __version__
 from benchlab.errors import FileMissing, PartSilent, StorageError
 from benchlab.platform import (
     hold_lock,
@@ -130,8 +131,17 @@ class BenchFolder:
             )
         return held
 
-    def tell(self, part: PartFile) -> None:
-        """Write what a part says of itself."""
+    def tell_self(
+        self,
+        name: str,
+        kind: str,
+        address: str,
+        children: tuple[tuple[int, str], ...] = (),
+        **more: Any,
+    ) -> None:
+        """Write that this process is a part, and where it can be called."""
+        pid = os.getpid()
+        part = PartFile(name, kind, pid, process_started(pid), address, __version__, children, more)
         text = json.dumps(asdict(part), indent=1)
         replace_file(self.parts / f"{part.name}.json", text.encode() + b"\n")
 

@@ -10,6 +10,7 @@ import argparse
 HELP = "end a bench on which no test goes on"
 
 PATIENCE_SECOND = 60.0
+STARTS_SECOND = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,24 +21,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """End it; return the exit code."""
-    import time
-
     from benchlab.client.connecting import who
     from benchlab.service.benches import bench_named
     from benchlab.service.control_client import ask_once
     from benchlab.service.supervisor.plan import read_plan
-    from benchlab.service.supervisor.starting import start_where_missing
+    from benchlab.service.supervisor.starting import start_where_missing, wait_for_parts
 
     folder = bench_named(arguments.bench)
     if read_plan(folder) is None:
         print("the bench is down")
         return 0
     if start_where_missing(folder):
-        end = time.monotonic() + 10.0
-        while (part := folder.part("supervisor")) is None or not part.alive:
-            if time.monotonic() > end:
-                break
-            time.sleep(0.05)
+        wait_for_parts(folder, ["supervisor"], STARTS_SECOND)
     address = folder.address("supervisor")
     ask_once(address, "down", patience_second=PATIENCE_SECOND, operator=who(arguments.operator))
     print("the bench is down")

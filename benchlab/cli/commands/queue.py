@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _show(queues: dict[str, list[dict[str, Any]]]) -> None:
     waiting = [(name, item) for name, items in queues.items() for item in items]
     for name, item in waiting:
-        words = (item.get("item"), item.get("cell"), item.get("protocol"), item.get("operator"))
+        words = (item[key] for key in ("item", "cell_id", "protocol_name", "operator"))
         print(f"channel {name}: " + "  ".join(str(word) for word in words if word))
     if not waiting:
         print("no test waits")

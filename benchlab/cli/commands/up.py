@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchlab.service.benches import bench_named, remember_bench
     from benchlab.service.control_client import ask_once
     from benchlab.service.supervisor.plan import Plan, write_plan
-    from benchlab.service.supervisor.starting import start_where_missing
+    from benchlab.service.supervisor.starting import start_where_missing, wait_for_parts
 
     folder = bench_named(arguments.bench)
     folder.make()
@@ -52,12 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             operator=who(""),
         )
     end = time.monotonic() + PATIENCE_SECOND
-    missing = ["supervisor", "hub", *workers]
-    while missing and time.monotonic() < end:
-        missing = [
-            name for name in missing if (part := folder.part(name)) is None or not part.alive
-        ]
-        time.sleep(0.05)
+    missing = wait_for_parts(folder, ["supervisor", "hub", *workers], PATIENCE_SECOND)
     if missing:
         raise PartSilent(
             f"{', '.join(missing)} does not run after {PATIENCE_SECOND:g} s; the others do.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
 import sys
 import threading
@@ -14,11 +13,9 @@ from typing import Any
 
 import uvicorn
 
-from benchlab import __version__
 from benchlab.errors import BenchError, SetupError
-from benchlab.platform import process_started
 from benchlab.service.bench_file import BenchFile, HubEntry, read_bench
-from benchlab.service.bench_folder import BenchFolder, PartFile
+from benchlab.service.bench_folder import BenchFolder
 from benchlab.service.control import ControlServer, Word
 from benchlab.service.hub.app import make_app
 from benchlab.service.hub.mailbox import Fanout
@@ -85,17 +82,7 @@ def _serve(folder: BenchFolder, bench: BenchFile) -> None:
         return {}
 
     control = ControlServer(folder.sockets, "hub", "hub", {"down": Word(down, changes=True)})
-    folder.tell(
-        PartFile(
-            name="hub",
-            kind="hub",
-            pid=os.getpid(),
-            started=process_started(os.getpid()),
-            address=control.address,
-            version=__version__,
-            more={"url": _url(bench.hub, port)},
-        )
-    )
+    folder.tell_self("hub", "hub", control.address, url=_url(bench.hub, port))
     parts.start()
     over = threading.Event()
 

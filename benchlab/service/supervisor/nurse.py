@@ -60,13 +60,12 @@ class Nurse:
         """Do what has to be done now; returns at once."""
         now = time.monotonic()
         self._know()
-        pid, started = self._known
-        if not pid or process_started(pid) != started:
+        if not self.alive:
             self._reap(now)
             if now >= self._patience.due:
                 self._start(now)
             return
-        why = self._why_hanging(pid, now)
+        why = self._why_hanging(self._known[0], now)
         if why:
             self._kill(why)
             return
@@ -75,23 +74,26 @@ class Nurse:
     def end(self, patience_second: float) -> None:
         """Ask the part to end, and wait for it; what does not end by then is killed."""
         self._know()
-        pid, started = self._known
-        if pid and process_started(pid) == started:
+        if self.alive:
             with suppress(BenchError):
                 ask_once(self._folder.address(self._name), "down", operator="supervisor")
             end = time.monotonic() + patience_second
-            while process_started(pid) == started and time.monotonic() < end:
+            while self.alive and time.monotonic() < end:
                 self._poll()
                 time.sleep(0.02)
-            if process_started(pid) == started:
+            if self.alive:
                 self._kill("it did not end when it was told to")
         self._poll()
 
     def facts(self) -> dict[str, object]:
         """Return how it stands."""
+        return {"name": self._name, "alive": self.alive, "starts": self.starts, "last": self.last}
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process is."""
         pid, started = self._known
-        alive = bool(pid) and process_started(pid) == started
-        return {"name": self._name, "alive": alive, "starts": self.starts, "last": self.last}
+        return bool(pid) and process_started(pid) == started
 
     def _know(self) -> None:
         """Find out which process the part is: the child of this one, or one found living."""

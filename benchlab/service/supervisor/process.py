@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from types import FrameType
 from typing import Any
 
-from benchlab import __version__
 from benchlab.errors import BenchError, ChannelBusy, UsageError
-from benchlab.platform import process_started
-from benchlab.service.bench_folder import BenchFolder, PartFile
+from benchlab.platform import on_end
+from benchlab.service.bench_folder import BenchFolder
 from benchlab.service.control import ControlServer, Word
 from benchlab.service.control_client import ask_once
 from benchlab.service.supervisor.awake import Awake
@@ -51,23 +47,11 @@ class Supervisor:
             "restart": Word(self._restart, slow=True, changes=True),
         }
         self._server = ControlServer(folder.sockets, "supervisor", "supervisor", words)
-        folder.tell(
-            PartFile(
-                name="supervisor",
-                kind="supervisor",
-                pid=os.getpid(),
-                started=process_started(os.getpid()),
-                address=self._server.address,
-                version=__version__,
-            )
-        )
+        folder.tell_self("supervisor", "supervisor", self._server.address)
 
     def run(self) -> None:
         """Look after the parts until the bench goes down, or this process is told to end."""
-        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None:
-                signal.signal(number, self._signalled)
+        on_end(self._over.set)
         looked = 0.0
         while not self._over.wait(LOOK_SECOND):
             with self._lock:
@@ -134,9 +118,6 @@ class Supervisor:
                 )
             nurse.end(END_SECOND)
         return {}
-
-    def _signalled(self, number: int, frame: FrameType | None) -> None:
-        self._over.set()
 
 
 def _note(text: str) -> None:

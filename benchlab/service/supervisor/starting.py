@@ -5,13 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Sequence
 
 from benchlab.errors import SetupError
 from benchlab.platform import detached, is_stopped, kill_process
 from benchlab.service.bench_folder import BenchFolder
 from benchlab.service.supervisor.plan import read_plan
 
-__all__ = ["start_supervisor", "start_where_missing"]
+__all__ = ["start_supervisor", "start_where_missing", "wait_for_parts"]
+
+LOOK_SECOND = 0.05
 
 
 def start_supervisor(folder: BenchFolder) -> None:
@@ -51,3 +55,13 @@ def start_where_missing(folder: BenchFolder) -> bool:
         return False
     start_supervisor(folder)
     return True
+
+
+def wait_for_parts(folder: BenchFolder, names: Sequence[str], patience_second: float) -> list[str]:
+    """Wait until each of the parts runs; return those that do not by then."""
+    end = time.monotonic() + patience_second
+    while True:
+        missing = [name for name in names if (part := folder.part(name)) is None or not part.alive]
+        if not missing or time.monotonic() > end:
+            return missing
+        time.sleep(LOOK_SECOND)

@@ -8,16 +8,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchlab.bench.executor import ChannelState
+from benchlab.bench.executor import ChannelState, Compiled
 from benchlab.bench.executor_shared import Share, SharedLine
 from benchlab.bench.executor_worker import EarlierHost, ExecutorWorker, prepare_executor
 from benchlab.bench.outcome import Outcome
 from benchlab.bench.roles import Identity, OffProof
+from benchlab.bench.sensing import Surroundings
 from benchlab.bench.twin import TwinSpec
 from benchlab.errors import BenchError, RunStopped, Unsupported
+from benchlab.model.program import Program
 from benchlab.service.channel import Channel
 from benchlab.service.checking import remarks_compiled
-from benchlab.service.foreground import RunOptions, head_of
+from benchlab.service.foreground import head_of
 from benchlab.service.line_lock import LineLock
 from benchlab.service.recording import Recording
 from benchlab.service.worker.beside import beside
@@ -143,32 +145,20 @@ class ExecutorRig:
             undo.callback(release.close)
             if start.stopped():
                 raise RunStopped(f"{start.stopped()} before any current flowed.")
-            options = RunOptions(
-                self.channel,
-                start.path,
-                operator=start.order.operator,
-                reserve_bytes=start.shop.reserve,
-            )
-            head = head_of(program, start.made.cell, options, can, identity, virtual=False)
-            head["instrument"]["channel"] = self.number
-            recording = Recording(
-                start.path, head, start.shop.note, fast=False, reserve=start.shop.reserve
-            )
-            undo.callback(recording.leave)
-            sink = TellingSink(recording.journal, start.newest, start.heard)
-            worker = ExecutorWorker(
+            head = head_of(
                 program,
-                compiled,
-                share,
-                self.number,
-                self.clock,
-                sink,
-                name=start.made.cell.id,
-                watch=start.watch,
-                surroundings=surroundings,
+                start.made.cell,
+                start.options(self.channel),
+                can,
+                identity,
+                virtual=False,
             )
+            head["instrument"]["channel"] = self.number
+            recording = start.recording(head)
+            undo.callback(recording.leave)
+            going = self._going(start, program, compiled, recording, surroundings, release)
             undo.pop_all()
-        return self._going(start, worker, recording, sink, release)
+        return going
 
     def go_on(self, start: Start, put_aside: Callable[[], Path]) -> Going:
         """Attach to the test that goes on in the instrument, behind the rows that are recorded.
@@ -193,36 +183,18 @@ class ExecutorRig:
                 folder, content, durable=True, reserve=start.shop.reserve, tell=start.shop.note
             )
             undo.callback(journal.release)
-            recording = Recording(
-                start.path,
-                content.head,
-                start.shop.note,
-                fast=False,
-                reserve=start.shop.reserve,
-                onto=journal,
-            )
+            recording = start.recording(content.head, journal)
             undo.callback(recording.leave)
-            sink = TellingSink(journal, start.newest, start.heard)
-            worker = ExecutorWorker(
-                program,
-                compiled,
-                share,
-                self.number,
-                self.clock,
-                sink,
-                name=start.made.cell.id,
-                watch=start.watch,
-                surroundings=surroundings,
-                earlier=EarlierHost(
-                    facts.get("run_id", ""),
-                    facts.get("unix_time_nanosecond", 0),
-                    journal.row_count,
-                    len(content.steps),
-                    content.state,
-                ),
+            earlier = EarlierHost(
+                facts.get("run_id", ""),
+                facts.get("unix_time_nanosecond", 0),
+                journal.row_count,
+                len(content.steps),
+                content.state,
             )
+            going = self._going(start, program, compiled, recording, surroundings, release, earlier)
             undo.pop_all()
-        return self._going(start, worker, recording, sink, release)
+        return going
 
     def hurry(self) -> None:
         """Wake the run's thread; the line is the other channels', too."""
@@ -274,18 +246,28 @@ class ExecutorRig:
     def _going(
         self,
         start: Start,
-        worker: ExecutorWorker,
+        program: Program,
+        compiled: Compiled,
         recording: Recording,
-        sink: TellingSink,
+        surroundings: Surroundings,
         release: ExitStack,
+        earlier: EarlierHost | None = None,
     ) -> Going:
-        return Going(
-            str(recording.journal.run_id),
-            start.path,
-            worker,
-            recording,
-            sink,
-            start.newest,
+        """Return what follows the test: from its start, or behind an earlier host's rows."""
+        share, _ = self._shared()
+        journal = recording.journal
+        sink = TellingSink(journal, start.newest, start.heard)
+        worker = ExecutorWorker(
+            program,
+            compiled,
+            share,
+            self.number,
             self.clock,
-            release,
+            sink,
+            name=start.made.cell.id,
+            watch=start.watch,
+            surroundings=surroundings,
+            earlier=earlier,
         )
+        run_id, clock = str(journal.run_id), self.clock
+        return Going(run_id, start.path, worker, recording, sink, start.newest, clock, release)

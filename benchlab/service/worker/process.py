@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from collections.abc import Mapping
-from types import FrameType
 from typing import Any
 
-from benchlab import __version__
 from benchlab.errors import ChannelBusy, UsageError
-from benchlab.platform import process_started
+from benchlab.platform import on_end
 from benchlab.service.bench_file import read_bench
-from benchlab.service.bench_folder import BenchFolder, PartFile
+from benchlab.service.bench_folder import BenchFolder
 from benchlab.service.control import ControlServer
 from benchlab.service.worker.alarming import Alarming
 from benchlab.service.worker.rigs import make_rigs
@@ -67,10 +63,7 @@ class WorkerProcess:
 
     def run(self) -> None:
         """Have every channel go on where it was, and serve until told to end."""
-        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None:
-                signal.signal(number, self._signalled)
+        on_end(self.over.set)  # runs stay as they are for the next worker, with their outputs off
         for seat in self.seats.values():
             seat.wake_up()
         while not self.over.wait(SNAPSHOT_SECOND):
@@ -112,13 +105,6 @@ class WorkerProcess:
             )
         self.over.set()
 
-    def _signalled(self, number: int, frame: FrameType | None) -> None:
-        """Answer a polite kill: runs stay as they are for the next worker, with their outputs off.
-
-        A run that the instrument carries out by itself goes on.
-        """
-        self.over.set()
-
     def _find_children(self) -> tuple[tuple[int, str], ...]:
         """Return the processes that must not outlive this one halted and unseen."""
         found = []
@@ -134,15 +120,6 @@ class WorkerProcess:
         if server is None:
             return
         self._children = self._find_children()
-        self._folder.tell(
-            PartFile(
-                name=self._name,
-                kind="worker",
-                pid=os.getpid(),
-                started=process_started(os.getpid()),
-                address=server.address,
-                version=__version__,
-                children=self._children,
-                more={"channels": list(self.seats)},
-            )
+        self._folder.tell_self(
+            self._name, "worker", server.address, self._children, channels=list(self.seats)
         )

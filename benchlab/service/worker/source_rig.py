@@ -7,15 +7,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from benchlab.bench.continuing import Continuation
 from benchlab.bench.outcome import Outcome
 from benchlab.bench.prepare import prepare
 from benchlab.bench.roles import Identity, OffProof, Reading, Source
+from benchlab.bench.sensing import Surroundings
 from benchlab.bench.transcript import hurry
 from benchlab.bench.twin import TwinSpec
 from benchlab.bench.worker import RunWorker
 from benchlab.errors import BenchError, CellCheckError, LinkError, RunStopped
+from benchlab.model.program import Program
 from benchlab.service.channel import Channel
-from benchlab.service.foreground import RunOptions, head_of
+from benchlab.service.foreground import head_of
 from benchlab.service.guardian import Guardian
 from benchlab.service.line_lock import LineLock
 from benchlab.service.recording import Recording
@@ -101,33 +104,19 @@ class SourceRig:
             undo.callback(release.close)
             self._may_go_on(start)
             source, identity = self._open_one()
-            options = RunOptions(
-                self.channel,
-                start.path,
-                operator=start.order.operator,
-                reserve_bytes=start.shop.reserve,
-            )
             head = head_of(
-                program, start.made.cell, options, source.capabilities, identity, virtual=False
-            )
-            recording = Recording(
-                start.path, head, start.shop.note, fast=False, reserve=start.shop.reserve
-            )
-            undo.callback(recording.leave)
-            sink = TellingSink(recording.journal, start.newest, start.heard)
-            worker = RunWorker(
                 program,
-                source,
-                self.clock,
-                sink,
-                seen,
-                watch=self._watch(start),
-                surroundings=surroundings,
-                operator=start.asked,
-                cell_id=start.made.cell.id,
+                start.made.cell,
+                start.options(self.channel),
+                source.capabilities,
+                identity,
+                virtual=False,
             )
+            recording = start.recording(head)
+            undo.callback(recording.leave)
+            going = self._going(start, program, seen, recording, surroundings, release)
             undo.pop_all()
-        return _going(start, worker, recording, sink, self.clock, release)
+        return going
 
     def go_on(self, start: Start, put_aside: Callable[[], Path]) -> Going:
         """Go on with a run in its own journal; the output is off meanwhile.
@@ -154,31 +143,13 @@ class SourceRig:
                 tell=start.shop.note,
             )
             undo.callback(taken.journal.release)
-            recording = Recording(
-                start.path,
-                left.content.head,
-                start.shop.note,
-                fast=False,
-                reserve=start.shop.reserve,
-                onto=taken.journal,
-            )
+            recording = start.recording(left.content.head, taken.journal)
             undo.callback(recording.leave)
-            sink = TellingSink(taken.journal, start.newest, start.heard)
-            source, _ = self._open_one()
-            worker = RunWorker(
-                program,
-                source,
-                self.clock,
-                sink,
-                seen,
-                watch=self._watch(start),
-                surroundings=surroundings,
-                operator=start.asked,
-                cell_id=start.made.cell.id,
-                onward=taken.onward,
+            going = self._going(
+                start, program, seen, recording, surroundings, release, taken.onward
             )
             undo.pop_all()
-        return _going(start, worker, recording, sink, self.clock, release)
+        return going
 
     def hurry(self) -> None:
         """Have whatever is waited for at the line waited for no longer."""
@@ -273,6 +244,35 @@ class SourceRig:
             )
         return self._source, self._identity
 
+    def _going(
+        self,
+        start: Start,
+        program: Program,
+        seen: Reading,
+        recording: Recording,
+        surroundings: Surroundings,
+        release: ExitStack,
+        onward: Continuation | None = None,
+    ) -> Going:
+        """Return what carries the run out: from its first step, or on from where it was left."""
+        source, _ = self._open_one()
+        journal = recording.journal
+        sink = TellingSink(journal, start.newest, start.heard)
+        worker = RunWorker(
+            program,
+            source,
+            self.clock,
+            sink,
+            seen,
+            watch=self._watch(start),
+            surroundings=surroundings,
+            operator=start.asked,
+            cell_id=start.made.cell.id,
+            onward=onward,
+        )
+        run_id, clock = str(journal.run_id), self.clock
+        return Going(run_id, start.path, worker, recording, sink, start.newest, clock, release)
+
     def _may_go_on(self, start: Start) -> None:
         why = start.stopped()
         if why:
@@ -309,20 +309,6 @@ class SourceRig:
                 self._changed()
 
         return watch
-
-
-def _going(
-    start: Start,
-    worker: RunWorker,
-    recording: Recording,
-    sink: TellingSink,
-    clock: RunClock,
-    release: ExitStack,
-) -> Going:
-    journal = recording.journal
-    return Going(
-        str(journal.run_id), start.path, worker, recording, sink, start.newest, clock, release
-    )
 
 
 def _refuse_moved(left: Left, seen: Reading) -> None:

@@ -10,9 +10,13 @@ from typing import Any
 from benchlab.bench.operator_wait import Operator
 from benchlab.bench.outcome import Progress
 from benchlab.service.bench_file import ChannelEntry
+from benchlab.service.channel import Channel
+from benchlab.service.foreground import RunOptions
+from benchlab.service.recording import Recording
 from benchlab.service.worker.order import Made, Order
 from benchlab.service.worker.shop import Shop
 from benchlab.service.worker.telling import Newest
+from benchlab.store.journal import JournalWriter
 
 __all__ = ["Start"]
 
@@ -44,3 +48,22 @@ class Start:
     warm: bool = False
     how: str = ""
     off_unix_ns: int = 0
+
+    def options(self, channel: Channel) -> RunOptions:
+        """Return what a run on this channel is started with."""
+        return RunOptions(
+            channel,
+            self.path,
+            operator=self.order.operator,
+            reserve_bytes=self.shop.reserve,
+        )
+
+    def recording(self, head: Mapping[str, Any], onto: JournalWriter | None = None) -> Recording:
+        """Return what records the run: into a journal of its own, or on in the one it has.
+
+        Raises
+        ------
+        benchlab.errors.StorageError
+        """
+        shop = self.shop
+        return Recording(self.path, head, shop.note, fast=False, reserve=shop.reserve, onto=onto)
