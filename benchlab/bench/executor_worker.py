@@ -125,6 +125,7 @@ class ExecutorWorker:
             Nothing was started, or the test there is not ours: it was left alone.
         """
         error: BaseException | None = None
+        owner = ""
         try:
             if self._earlier is None:
                 self._start()
@@ -134,7 +135,7 @@ class ExecutorWorker:
             self._follow()
             reason, text = self._ended_by_itself()
         except Ended as ended:
-            reason, text = ended.reason, ended.text
+            reason, text, owner = ended.reason, ended.text, ended.owner
         except BenchError as failure:
             if not self._ours:
                 raise
@@ -150,7 +151,7 @@ class ExecutorWorker:
             log.event(reason, "bench", text)
             proof = "proven off" if self._off.proven else "NOT PROVEN OFF"
             log.event("off", "bench", f"output {proof}: {self._off.evidence}")
-        return Outcome(reason, text, self._off, self.lateness, error)
+        return Outcome(reason, text, self._off, self.lateness, error, owner)
 
     # the beginning
 
@@ -344,7 +345,8 @@ class ExecutorWorker:
         """End the test, and the run by it."""
         self._end_now("tripped")
         self._record.log.event("trip", trip.owner, trip.cause)
-        raise Ended("tripped", f"{trip.cause} (limit of the {trip.owner}); output switched off")
+        text = f"{trip.cause} (limit of the {trip.owner}); output switched off"
+        raise Ended("tripped", text, trip.owner)
 
     def _end_now(self, reason: str) -> None:
         """Open the circuit before anything else; then record what came until it was."""

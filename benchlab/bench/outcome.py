@@ -22,6 +22,8 @@ class Outcome:
         Whether the output was proven off, and how.
     error : BaseException or None
         What failed, where something did.
+    owner : str
+        Whose limit tripped; empty: none did.
     """
 
     end_reason: str
@@ -29,6 +31,7 @@ class Outcome:
     off: OffProof
     lateness: Lateness
     error: BaseException | None = None
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,12 +41,19 @@ TOLD = (End.AT_MOST, End.HOLD_TIME, End.VOLTAGE_LIMIT, End.ALREADY_MET)
 
 
 class Ended(Exception):
-    """The run is over before its program: stopped, tripped or held; the output is off."""
+    """The run is over before its program: stopped, tripped or held; the output is off.
 
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(reason, text)
+    Attributes
+    ----------
+    owner : str
+        Whose limit tripped; empty: none did.
+    """
+
+    def __init__(self, reason: str, text: str, owner: str = "") -> None:
+        super().__init__(reason, text, owner)
         self.reason = reason
         self.text = text
+        self.owner = owner
 
 
 class StepRunner:
@@ -124,7 +131,8 @@ class StepRunner:
         """Switch off, and end the run by it."""
         self.switch_off("tripped", reading)
         self.log.event("trip", trip.owner, trip.cause)
-        raise Ended("tripped", f"{trip.cause} (limit of the {trip.owner}); output switched off")
+        text = f"{trip.cause} (limit of the {trip.owner}); output switched off"
+        raise Ended("tripped", text, trip.owner)
 
     # steps
 

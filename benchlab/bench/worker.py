@@ -107,6 +107,7 @@ class RunWorker:
         run = self._run
         error: BaseException | None = None
         edge: Edge | None = None
+        owner = ""
         try:
             self._steps()
             name = run.sequencer.walker.ended_as
@@ -115,7 +116,7 @@ class RunWorker:
             edge = run.output.switch_off()
             self._leave_chamber()
         except Ended as ended:
-            reason, text = ended.reason, ended.text
+            reason, text, owner = ended.reason, ended.text, ended.owner
         except BenchError as failure:
             reason, text, error = "failed", str(failure), failure
         except Exception as bug:
@@ -137,7 +138,7 @@ class RunWorker:
             run.log.event(reason, "bench", text)
             proof = "proven off" if run.output.off.proven else "NOT PROVEN OFF"
             run.log.event("off", "bench", f"output {proof}: {run.output.off.evidence}")
-        return Outcome(reason, text, run.output.off, self.lateness, error)
+        return Outcome(reason, text, run.output.off, self.lateness, error, owner)
 
     # the program
 

@@ -198,7 +198,7 @@ class Bench:
         return self.ask(channel, "move", item=item, to=to)
 
     def acknowledge(self, channel: str, alarm: str) -> dict[str, Any]:
-        """Say that an alarm is known."""
+        """Say that an alarm is known; an empty channel: it is one of the bench."""
         return self.ask(channel, "acknowledge", alarm=alarm)
 
     def ask(self, channel: str, do: str, **content: Any) -> dict[str, Any]:
@@ -299,7 +299,7 @@ def _file_name(path: StrPath) -> str:
 
 
 def _path(channel: str, do: str, words: Mapping[str, Any]) -> str:
-    place = f"/channels/{quote(channel, safe='')}"
+    place = f"/channels/{quote(channel, safe='')}" if channel else ""
     if do == "unqueue":
         return f"{place}/queue/{quote(str(words['item']), safe='')}/remove"
     if do == "move":

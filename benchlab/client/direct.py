@@ -9,6 +9,7 @@ from typing import Any
 
 from benchlab import __version__
 from benchlab.errors import BenchError, FileMissing
+from benchlab.service.alarms import AlarmBook
 from benchlab.service.bench_file import BenchFile, read_bench
 from benchlab.service.bench_folder import BenchFolder
 from benchlab.service.control_client import ask_once
@@ -42,6 +43,10 @@ class Direct:
         benchlab.errors.BenchError
             What it refused.
         """
+        if do == "acknowledge" and not channel:
+            book = AlarmBook(self._folder.alarms)
+            book.acknowledge("", str(words["alarm"]), str(words["operator"]))
+            return {"alarms": book.standing("")}
         bench = self._bench()
         if channel not in bench.channels:
             raise FileMissing(
@@ -82,6 +87,7 @@ class Direct:
                 {"name": name, "alive": name in parts and parts[name].alive, "heard": False}
                 for name in names
             ],
+            "alarms": AlarmBook(self._folder.alarms).standing(""),
         }
 
     def stop_all(self, operator: str) -> dict[str, dict[str, Any]]:

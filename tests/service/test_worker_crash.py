@@ -88,6 +88,14 @@ def test_a_channel_that_holds_is_held_and_its_output_off(one):
     assert held["run"]["off"]["proven"]
     (alarm,) = held["alarms"]
     assert "its worker died" in alarm["text"]
+    assert "held" in alarm["did"]
+    one.kill()
+    one.up()
+    assert alarm in one.comes_to("held")["alarms"]
+    assert one.ask("acknowledge", "1", alarm=alarm["id"], operator="Bob")["alarms"] == []
+    one.kill()
+    one.up()
+    assert one.comes_to("held")["alarms"] == []
     with pytest.raises(ChannelBusy, match="held"):
         one.ask("start", "1", protocol=LONG, cell=cell("A1"))
     one.ask("resume", "1", operator="Bob")

@@ -57,23 +57,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _standing(status: dict[str, Any], channel: str) -> dict[str, list[dict[str, Any]]]:
-    return {
-        name: facts.get("alarms", [])
-        for name, facts in status["channels"].items()
-        if channel in ("", name)
-    }
+    found = {name: facts.get("alarms", []) for name, facts in status["channels"].items()}
+    if channel:
+        return {channel: found.get(channel, [])}
+    return {"": status.get("alarms", []), **found}
 
 
 def _show(standing: dict[str, list[dict[str, Any]]]) -> None:
-    shown = False
-    for name, alarms in standing.items():
-        for alarm in alarms:
-            shown = True
-            words = (alarm.get("utc", ""), alarm.get("kind", ""), alarm.get("text", ""))
-            print(
-                f"channel {name}: {alarm['id']}  " + "  ".join(str(word) for word in words if word)
-            )
-            if alarm.get("action"):
-                print(f"    {alarm['action']}")
+    shown = [(name, alarm) for name, alarms in standing.items() for alarm in alarms]
+    for name, alarm in shown:
+        place = f"channel {name}" if name else "bench"
+        print(f"{place}: {alarm['id']}  {alarm['utc']}  {alarm['kind']}  {alarm['text']}")
+        if alarm["owner"]:
+            print(f"    limit of the {alarm['owner']}")
+        if alarm["did"]:
+            print(f"    done: {alarm['did']}")
+        if alarm["times"] > 1:
+            print(f"    raised {alarm['times']} times")
     if not shown:
         print("no alarm stands")

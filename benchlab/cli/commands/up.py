@@ -33,15 +33,16 @@ def run(arguments: argparse.Namespace) -> int:
     from benchlab.service.bench_file import read_bench
     from benchlab.service.benches import bench_named, remember_bench
     from benchlab.service.control_client import ask_once
-    from benchlab.service.supervisor.plan import Plan, write_plan
+    from benchlab.service.supervisor.plan import Hooks, Plan, write_plan
     from benchlab.service.supervisor.starting import start_where_missing, wait_for_parts
 
     folder = bench_named(arguments.bench)
     folder.make()
     bench = read_bench(folder.file)
     workers = tuple(bench.workers())
-    write_plan(folder, Plan(workers))
-    remember_bench(bench.name or folder.root.name, folder)
+    name = bench.name or folder.root.name
+    write_plan(folder, Plan(workers, name, Hooks(**bench.hooks.model_dump())))
+    remember_bench(name, folder)
     start_where_missing(folder)
     if arguments.restart:
         ask_once(
@@ -67,6 +68,6 @@ def run(arguments: argparse.Namespace) -> int:
                     break
             time.sleep(0.05)
     hub = folder.part("hub")
-    print(f"{bench.name or folder.root.name}: {len(workers)} workers, hub at", end=" ")
+    print(f"{name}: {len(workers)} workers, hub at", end=" ")
     print(hub.more.get("url", "") if hub is not None else "")
     return 0

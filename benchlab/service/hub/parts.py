@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from benchlab.errors import BenchError, FileMissing, PartSilent
+from benchlab.service.alarms import AlarmBook
 from benchlab.service.bench_file import BenchFile
 from benchlab.service.bench_folder import BenchFolder, PartFile
 from benchlab.service.control_client import ControlClient
@@ -15,7 +16,8 @@ from benchlab.service.control_client import ControlClient
 __all__ = ["Parts"]
 
 LOOK_SECOND = 0.5
-KINDS = ("worker", "device")
+KINDS = ("worker", "device", "supervisor")
+"""Parts that tell something."""
 SLOW = {"start": 60.0, "check": 60.0, "stop": 60.0, "resume": 60.0, "channel_check": 600.0}
 """How long the hub waits for what takes long: an instrument may have to be believed again."""
 
@@ -38,7 +40,8 @@ class Parts:
     ) -> None:
         self._folder = folder
         self._bench = bench
-        self._publish = publish
+        self.alarms = AlarmBook(folder.alarms)
+        self.publish = publish
         self._lines: dict[str, tuple[str, ControlClient]] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -141,7 +144,7 @@ class Parts:
         except PartSilent:
             self._gone(name, part.started)
             return
-        self._publish({"tell": "part", "part": name, "heard": True}, "")
+        self.publish({"tell": "part", "part": name, "heard": True}, "")
 
     def _gone(self, name: str, started: str) -> None:
         with self._lock:
@@ -151,12 +154,12 @@ class Parts:
             del self._lines[name]
         known[1].close()
         self._look_now.set()
-        self._publish({"tell": "part", "part": name, "heard": False}, "")
+        self.publish({"tell": "part", "part": name, "heard": False}, "")
 
     def _told(self, name: str, message: dict[str, Any]) -> None:
         message.setdefault("part", name)
         snapshot = message.get("tell") == "snapshot"
-        self._publish(message, f"{name}/{message.get('channel', '')}" if snapshot else "")
+        self.publish(message, f"{name}/{message.get('channel', '')}" if snapshot else "")
 
 
 def _facts(name: str, part: PartFile | None, heard: bool) -> dict[str, Any]:

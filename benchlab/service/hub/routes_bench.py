@@ -32,6 +32,7 @@ def bench_status(folder: BenchFolder, bench: BenchFile, parts: Parts) -> dict[st
         "version": __version__,
         "channels": parts.status(),
         "parts": parts.parts(),
+        "alarms": parts.alarms.standing(""),
         "free_bytes": free_bytes(str(data if data.is_dir() else folder.root)),
     }
 
@@ -157,9 +158,20 @@ def bench_routes(folder: BenchFolder, bench: BenchFile, parts: Parts) -> APIRout
 
     @api.get("/alarms")
     def alarms() -> dict[str, Any]:
-        """List every alarm that nobody has acknowledged."""
+        """List every alarm that nobody has acknowledged; those of no channel stand under ""."""
         status = parts.status()
-        return {name: facts.get("alarms", []) for name, facts in status.items()}
+        found = {name: facts.get("alarms", []) for name, facts in status.items()}
+        return {"": parts.alarms.standing(""), **found}
+
+    @api.post("/alarms/{alarm}/acknowledge")
+    def acknowledge_of_bench(
+        alarm: Annotated[str, Path(max_length=100)], body: bodies.Acknowledge, request: Request
+    ) -> Mapping[str, Any]:
+        """Say that an alarm of no channel is known."""
+        user = request.scope["benchlab.caller"].name
+        known = parts.alarms.acknowledge("", alarm, user or body.operator)
+        parts.publish({"tell": "alarm", **known}, "")
+        return {"alarms": parts.alarms.standing("")}
 
     @api.post("/channels/{channel}/alarms/{alarm}/acknowledge")
     def acknowledge(

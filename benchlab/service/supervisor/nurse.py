@@ -26,6 +26,8 @@ STARTS_SECOND = 30.0
 """What a start may take before the part's first answer."""
 REAP_SECOND = 5.0
 LOG_BYTES = 4_000_000
+MANY = 4
+"""Ends in a row of which somebody should hear."""
 
 
 class Nurse:
@@ -37,12 +39,20 @@ class Nurse:
         Its command line.
     note
         Takes one line for the supervisor's log.
+    alarm
+        Takes what somebody should hear of, and what was done.
     """
 
     def __init__(
-        self, folder: BenchFolder, name: str, words: Sequence[str], note: Callable[[str], None]
+        self,
+        folder: BenchFolder,
+        name: str,
+        words: Sequence[str],
+        note: Callable[[str], None],
+        alarm: Callable[[str, str], None],
     ) -> None:
-        self._folder, self._name, self._words, self._note = folder, name, list(words), note
+        self._folder, self._name, self._words = folder, name, list(words)
+        self._note, self._alarm = note, alarm
         self._child: subprocess.Popen[bytes] | None = None
         self._patience = Patience()
         self._began = self._heard = time.monotonic()
@@ -90,6 +100,12 @@ class Nurse:
         return {"name": self._name, "alive": self.alive, "starts": self.starts, "last": self.last}
 
     @property
+    def well(self) -> bool:
+        """Whether it lives and has answered of late."""
+        heard = self._told is not None and time.monotonic() - self._heard < SILENT_SECOND
+        return self.alive and heard
+
+    @property
     def alive(self) -> bool:
         """Whether its process is."""
         pid, started = self._known
@@ -121,6 +137,9 @@ class Nurse:
         self._known = (0, "")
         self._patience.ended(now)
         self._note(f"{self._name}: {self.last or 'is gone'}")
+        if self._patience.ends == MANY:
+            text = f"{self._name} has ended {MANY} times in a row: {self.last or 'it is gone'}"
+            self._alarm(text, "it is started again and again, with pauses")
         part = self._folder.part(self._name)
         if part is not None and part.pid == pid:
             self._end_halted(part)
@@ -199,6 +218,7 @@ class Nurse:
     def _kill(self, why: str) -> None:
         pid, started = self._known
         self._note(f"{self._name}: process {pid} is killed: {why}")
+        self._alarm(f"{self._name} was ended: {why}", "it is started again")
         kill_process(pid, started)
         if self._child is not None:
             with suppress(subprocess.TimeoutExpired):

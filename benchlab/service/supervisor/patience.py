@@ -13,7 +13,8 @@ class Patience:
     """The pauses between the starts of one part; it reads no clock."""
 
     def __init__(self) -> None:
-        self._ends = 0
+        self.ends = 0
+        """How often in a row it ended without a good life between."""
         self._began = float("-inf")
         self.due = float("-inf")
         """The monotonic second from which on it may be started."""
@@ -24,6 +25,6 @@ class Patience:
 
     def ended(self, now: float) -> None:
         """Take note of an end, or of a start that failed."""
-        self._ends = 0 if now - self._began > GOOD_SECOND else self._ends
-        self.due = now + PAUSES_SECOND[min(self._ends, len(PAUSES_SECOND) - 1)]
-        self._ends += 1
+        self.ends = 0 if now - self._began > GOOD_SECOND else self.ends
+        self.due = now + PAUSES_SECOND[min(self.ends, len(PAUSES_SECOND) - 1)]
+        self.ends += 1

@@ -5,15 +5,26 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from benchlab.errors import StorageError
 from benchlab.platform import replace_file
 from benchlab.service.bench_folder import BenchFolder
 
-__all__ = ["Plan", "drop_plan", "read_plan", "write_plan"]
+__all__ = ["Hooks", "Plan", "drop_plan", "read_plan", "write_plan"]
 
 FILE = "plan.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Who hears of alarms and of life; the words are those of bench.yaml."""
+
+    alarm: tuple[str, ...] = ()
+    ping: str = ""
+    ping_command: tuple[str, ...] = ()
+    ping_every: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +34,13 @@ class Plan:
     Attributes
     ----------
     workers : tuple of str
+    bench : str
+        Its name, for those who hear of its alarms.
     """
 
     workers: tuple[str, ...]
+    bench: str = ""
+    hooks: Hooks = Hooks()
 
     def words(self, folder: BenchFolder) -> dict[str, list[str]]:
         """Return the command line of each part by its name; the hub comes last."""
@@ -40,7 +55,13 @@ def read_plan(folder: BenchFolder) -> Plan | None:
     """Return what is to run; None: nothing, the bench is down."""
     with suppress(OSError, ValueError, TypeError, KeyError):
         facts = json.loads((folder.own / FILE).read_bytes())
-        return Plan(tuple(str(name) for name in facts["workers"]))
+        told: dict[str, Any] = {"alarm": (), "ping": "", "ping_command": (), "ping_every": 60.0}
+        told |= facts.get("hooks", {})
+        hooks = Hooks(
+            tuple(told["alarm"]), told["ping"], tuple(told["ping_command"]), told["ping_every"]
+        )
+        workers = tuple(str(name) for name in facts["workers"])
+        return Plan(workers, str(facts.get("bench", "")), hooks)
     return None
 
 
@@ -51,7 +72,7 @@ def write_plan(folder: BenchFolder, plan: Plan) -> None:
     ------
     benchlab.errors.StorageError
     """
-    text = json.dumps({"v": 1, "workers": list(plan.workers)})
+    text = json.dumps({"v": 1, **asdict(plan)})
     try:
         replace_file(folder.own / FILE, text.encode() + b"\n")
     except OSError as error:

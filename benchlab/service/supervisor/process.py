@@ -11,12 +11,15 @@ from typing import Any
 
 from benchlab.errors import BenchError, ChannelBusy, UsageError
 from benchlab.platform import on_end
+from benchlab.service.alarms import AlarmBook
 from benchlab.service.bench_folder import BenchFolder
 from benchlab.service.control import ControlServer, Word
 from benchlab.service.control_client import ask_once
 from benchlab.service.supervisor.awake import Awake
+from benchlab.service.supervisor.herald import Herald
 from benchlab.service.supervisor.nurse import Nurse
 from benchlab.service.supervisor.plan import drop_plan, read_plan
+from benchlab.service.supervisor.sign_of_life import SignOfLife
 
 __all__ = ["Supervisor"]
 
@@ -41,6 +44,9 @@ class Supervisor:
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._awake = Awake()
+        self._book = AlarmBook(folder.alarms)
+        self._herald = Herald(folder, _note)
+        self._sign = SignOfLife(folder.root, _note)
         words = {
             "status": Word(self._status),
             "down": Word(self._down, slow=True, changes=True),
@@ -58,6 +64,7 @@ class Supervisor:
                 self._follow_plan()
                 for nurse in self._nurses.values():
                     nurse.look()
+            self._sign.look(well=all(nurse.well for nurse in self._nurses.values()))
             if time.monotonic() - looked > TESTS_SECOND:
                 looked = time.monotonic()
                 self._awake.keep(bool(self._busy()))
@@ -65,6 +72,7 @@ class Supervisor:
     def close(self) -> None:
         """Let go; the parts go on."""
         self._awake.keep(False)
+        self._herald.close()
         self._server.close()
 
     def _follow_plan(self) -> None:
@@ -73,7 +81,12 @@ class Supervisor:
             return
         for name, words in plan.words(self._folder).items():
             if name not in self._nurses:
-                self._nurses[name] = Nurse(self._folder, name, words, _note)
+                self._nurses[name] = Nurse(self._folder, name, words, _note, self._alarm)
+        self._herald.follow(plan)
+        self._sign.hooks = plan.hooks
+
+    def _alarm(self, text: str, did: str) -> None:
+        self._server.tell("alarm", self._book.raise_alarm("", "", "part", text, did=did))
 
     def _busy(self) -> list[str]:
         """Return the channels on which a test goes on, as their workers say."""

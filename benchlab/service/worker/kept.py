@@ -62,6 +62,8 @@ class Kept:
                 self.alarm("storage", str(error))
                 self.tell_state()
 
-    def alarm(self, kind: str, text: str, **facts: Any) -> None:
-        """Raise an alarm of this channel."""
-        self.shop.alarm(self.name, str(self.standing.run.get("id", "")), kind, text, **facts)
+    def alarm(self, kind: str, text: str, *, did: str = "", owner: str = "") -> None:
+        """Raise an alarm of this channel: what happened, what was done, whose limit it was."""
+        run = str(self.standing.run.get("id", ""))
+        made = self.shop.alarms.raise_alarm(self.name, run, kind, text, owner=owner, did=did)
+        self.shop.tell("alarm", made, "")

@@ -8,10 +8,10 @@ from typing import Any
 
 from benchlab.errors import ChannelBusy, UsageError
 from benchlab.platform import on_end
+from benchlab.service.alarms import AlarmBook
 from benchlab.service.bench_file import read_bench
 from benchlab.service.bench_folder import BenchFolder
 from benchlab.service.control import ControlServer
-from benchlab.service.worker.alarming import Alarming
 from benchlab.service.worker.rigs import make_rigs
 from benchlab.service.worker.seat import Seat
 from benchlab.service.worker.shop import Shop
@@ -49,11 +49,12 @@ class WorkerProcess:
         data = folder.root / bench.data
         data.mkdir(parents=True, exist_ok=True)
         reserve = reserve_bytes() if bench.reserve is None else int(bench.reserve)
-        self._alarms = Alarming(folder, self.tell)
-        self.shop = Shop(name, folder, bench, data, reserve, self.tell, self._alarms.raise_alarm)
+        alarms = AlarmBook(folder.alarms)
+        alarms.keep_spare()
+        self.shop = Shop(name, folder, bench, data, reserve, self.tell, alarms)
         rigs = make_rigs(bench, entries, folder.logs, self._told_again)
         self.seats = {
-            channel: Seat(channel, entry, self.shop, rigs[channel], self._alarms)
+            channel: Seat(channel, entry, self.shop, rigs[channel])
             for channel, entry in entries.items()
         }
         self._server: ControlServer | None = None

@@ -18,7 +18,6 @@ from benchlab.errors import (
 from benchlab.platform import unix_ns
 from benchlab.service.bench_file import ChannelEntry
 from benchlab.service.worker.after_crash import after_crash, finish_closing
-from benchlab.service.worker.alarming import Alarming
 from benchlab.service.worker.closing_held import close_held
 from benchlab.service.worker.going import Rig
 from benchlab.service.worker.life import Life
@@ -41,13 +40,11 @@ TWICE_SECOND = 3.0
 class Seat:
     """A channel of this worker; every method is safe from any thread."""
 
-    def __init__(
-        self, name: str, entry: ChannelEntry, shop: Shop, rig: Rig, alarms: Alarming
-    ) -> None:
+    def __init__(self, name: str, entry: ChannelEntry, shop: Shop, rig: Rig) -> None:
         standing = read_standing(shop.folder.channels / f"{name}.json")
         self.life = Life(name, entry, shop, rig, standing)
         self.queue = Queue(self.life)
-        self.name, self.rig, self.alarms = name, rig, alarms
+        self.name, self.rig = name, rig
         self._busy = threading.Lock()
         self._told = 0.0
 
@@ -84,7 +81,7 @@ class Seat:
 
     def status(self) -> dict[str, Any]:
         """Return how the channel stands."""
-        return status_of(self.life, self.queue, self.alarms)
+        return status_of(self.life, self.queue)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the newest reading where it is newer than the one returned last."""
@@ -287,10 +284,14 @@ class Seat:
         Raises
         ------
         benchlab.errors.UsageError
+            It does not stand.
+        benchlab.errors.StorageError
         """
-        left = self.alarms.acknowledge(self.name, alarm, operator)
-        self._event("acknowledge", operator, f"alarm {alarm}")
-        return {"alarms": left}
+        shop = self.life.shop
+        known = shop.alarms.acknowledge(self.name, alarm, operator)
+        shop.tell("alarm", known, "")
+        self._event("acknowledge", operator, f"alarm {alarm}: {known['text']}")
+        return {"alarms": shop.alarms.standing(self.name)}
 
     def event(self, kind: str, operator: str, text: str) -> None:
         """Have the run under way record what was asked about it."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchlab.service.alarms import AlarmBook
 from benchlab.service.bench_file import BenchFile
 from benchlab.service.bench_folder import BenchFolder
 
@@ -34,7 +35,7 @@ class Shop:
     data: Path
     reserve: int
     tell: Callable[[str, Mapping[str, Any], str], None]
-    alarm: Callable[..., str]
+    alarms: AlarmBook
 
     def note(self, text: str) -> None:
         """Write a line into the worker's log."""

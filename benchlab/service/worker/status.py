@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from benchlab.model.estimate import estimate
 from benchlab.platform import unix_ns
-from benchlab.service.worker.alarming import Alarming
 from benchlab.service.worker.life import Life
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["snapshot_of", "status_of"]
 
 
-def status_of(life: Life, queue: Queue, alarms: Alarming) -> dict[str, Any]:
+def status_of(life: Life, queue: Queue) -> dict[str, Any]:
     """Return everything that is known of a channel."""
     standing, run = life.standing, life.standing.run
     order = run.get("order", {})
@@ -28,7 +27,7 @@ def status_of(life: Life, queue: Queue, alarms: Alarming) -> dict[str, Any]:
         else None,
         "queue": queue.brief(),
         "closing": list(standing.closing),
-        "alarms": alarms.standing(life.name),
+        "alarms": life.shop.alarms.standing(life.name),
         "instrument": dict(life.rig.facts()),
         "reading": _reading(life),
         "step": _step(life),
