@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchlab.bench.ended import Ended
 from benchlab.bench.ends import End
 from benchlab.bench.results import Finished
 from benchlab.bench.resuming import caught_up
-from benchlab.bench.step_runner import Ended, StepRunner
+from benchlab.bench.step_runner import StepRunner
 from benchlab.model.program import Control, StepPlan
 
 __all__ = ["CUT", "Continuation", "Continuing"]
@@ -82,7 +83,7 @@ class Continuing:
 
         Raises
         ------
-        benchlab.bench.step_runner.Ended
+        benchlab.bench.ended.Ended
             The steps that were recorded do not lead to where the run stood.
         """
         run, onward = self._run, self._onward

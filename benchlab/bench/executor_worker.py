@@ -15,6 +15,7 @@ from typing import NoReturn, TypeVar
 
 from benchlab.bench import commands
 from benchlab.bench.clock import Clock
+from benchlab.bench.ended import Ended, tripped
 from benchlab.bench.executor import ChannelState, ChannelStatus, Compiled, Executor
 from benchlab.bench.executor_commands import Asked
 from benchlab.bench.executor_onward import Onward
@@ -26,7 +27,6 @@ from benchlab.bench.outcome import Outcome, Progress
 from benchlab.bench.roles import OffProof
 from benchlab.bench.sensing import Surroundings
 from benchlab.bench.sink import Sink
-from benchlab.bench.step_runner import Ended
 from benchlab.bench.thermal import Thermal
 from benchlab.errors import (
     BenchError,
@@ -345,8 +345,7 @@ class ExecutorWorker:
         """End the test, and the run by it."""
         self._end_now("tripped")
         self._record.log.event("trip", trip.owner, trip.cause)
-        text = f"{trip.cause} (limit of the {trip.owner}); output switched off"
-        raise Ended("tripped", text, trip.owner)
+        raise tripped(trip)
 
     def _end_now(self, reason: str) -> None:
         """Open the circuit before anything else; then record what came until it was."""

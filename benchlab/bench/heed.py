@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from benchlab.bench import commands
+from benchlab.bench.ended import Ended
 from benchlab.bench.ends import End
 from benchlab.bench.guard import Trip
 from benchlab.bench.operator_wait import OperatorWait
 from benchlab.bench.roles import Edge, Mode, Reading, Setpoint
 from benchlab.bench.step_record import StepRecord
-from benchlab.bench.step_runner import Ended, StepRunner
+from benchlab.bench.step_runner import StepRunner
 from benchlab.errors import CellCheckError
 
 __all__ = ["Heed"]

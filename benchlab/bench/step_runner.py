@@ -10,6 +10,7 @@ from benchlab.bench.buffered import BufferedReader, EveryRow, is_buffered
 from benchlab.bench.clock import Clock
 from benchlab.bench.commands import Inbox
 from benchlab.bench.counter import Counter
+from benchlab.bench.ended import tripped
 from benchlab.bench.ends import End, is_own_end
 from benchlab.bench.guard import Guard, Suspect, Trip
 from benchlab.bench.lateness import Lateness
@@ -33,27 +34,11 @@ from benchlab.errors import LinkError
 from benchlab.model.flags import RowFlag
 from benchlab.model.program import Control, Program, StepPlan
 
-__all__ = ["Ended", "StepRunner"]
+__all__ = ["StepRunner"]
 
 CONFIRM = int(RowFlag.CONFIRMATION)
 TOLD = (End.AT_MOST, End.HOLD_TIME, End.VOLTAGE_LIMIT, End.ALREADY_MET)
 """Ends that somebody wants to hear of."""
-
-
-class Ended(Exception):
-    """The run is over before its program: stopped, tripped or held; the output is off.
-
-    Attributes
-    ----------
-    owner : str
-        Whose limit tripped; empty: none did.
-    """
-
-    def __init__(self, reason: str, text: str, owner: str = "") -> None:
-        super().__init__(reason, text, owner)
-        self.reason = reason
-        self.text = text
-        self.owner = owner
 
 
 class StepRunner:
@@ -131,8 +116,7 @@ class StepRunner:
         """Switch off, and end the run by it."""
         self.switch_off("tripped", reading)
         self.log.event("trip", trip.owner, trip.cause)
-        text = f"{trip.cause} (limit of the {trip.owner}); output switched off"
-        raise Ended("tripped", text, trip.owner)
+        raise tripped(trip)
 
     # steps
 

@@ -11,6 +11,7 @@ from typing import Any
 from benchlab.bench import commands
 from benchlab.bench.clock import Clock
 from benchlab.bench.continuing import Continuation, Continuing
+from benchlab.bench.ended import Ended
 from benchlab.bench.ends import End
 from benchlab.bench.heed import Heed
 from benchlab.bench.operator_wait import Operator, OperatorWait
@@ -21,7 +22,7 @@ from benchlab.bench.sensing import Surroundings
 from benchlab.bench.setpoint import is_beyond, setpoint_for
 from benchlab.bench.sink import Sink
 from benchlab.bench.step_record import StepRecord
-from benchlab.bench.step_runner import Ended, StepRunner
+from benchlab.bench.step_runner import StepRunner
 from benchlab.bench.transcript import hurry
 from benchlab.bench.truth import EdgeWatcher
 from benchlab.bench.waiting import ChamberWait, Wait
