@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from benchlab.bench.guard import Trip
+
 __all__ = [
     "AddCycles",
     "Answer",
@@ -16,6 +18,7 @@ __all__ = [
     "Skip",
     "Stop",
     "StopAfter",
+    "TripNow",
 ]
 
 
@@ -25,6 +28,14 @@ class Stop:
 
     why: str
     actor: str = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class TripNow:
+    """Open the circuit and end the run by what was seen elsewhere on the bench."""
+
+    trip: Trip
+    actor: str = "bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,7 @@ class Answer:
     actor: str = "operator"
 
 
-Command = Stop | StopAfter | Pause | Resume | Skip | AddCycles | Answer
+Command = Stop | TripNow | StopAfter | Pause | Resume | Skip | AddCycles | Answer
 
 
 class Inbox:

@@ -12,18 +12,18 @@ class Ended(Exception):
 
     Attributes
     ----------
-    owner : str
-        Whose limit tripped; empty: none did.
+    trip : Trip or None
+        What was beyond which limit, where one was.
     """
 
-    def __init__(self, reason: str, text: str, owner: str = "") -> None:
-        super().__init__(reason, text, owner)
+    def __init__(self, reason: str, text: str, trip: Trip | None = None) -> None:
+        super().__init__(reason, text, trip)
         self.reason = reason
         self.text = text
-        self.owner = owner
+        self.trip = trip
 
 
 def tripped(trip: Trip) -> Ended:
     """Return what ends a run whose limit was passed."""
     text = f"{trip.cause} (limit of the {trip.owner}); output switched off"
-    return Ended("tripped", text, trip.owner)
+    return Ended("tripped", text, trip)

@@ -114,6 +114,10 @@ class ExecutorWorker:
         """Ask for the test to be ended; safe from any thread and from a signal handler."""
         self.put(commands.Stop(why))
 
+    def trip(self, trip: Trip) -> None:
+        """End the run by what was seen elsewhere on the bench; safe from any thread."""
+        self.put(commands.TripNow(trip))
+
     def run(self) -> Outcome:
         """Start the test, or attach to it, and record it to its end.
 
@@ -125,7 +129,7 @@ class ExecutorWorker:
             Nothing was started, or the test there is not ours: it was left alone.
         """
         error: BaseException | None = None
-        owner = ""
+        trip: Trip | None = None
         try:
             if self._earlier is None:
                 self._start()
@@ -135,7 +139,7 @@ class ExecutorWorker:
             self._follow()
             reason, text = self._ended_by_itself()
         except Ended as ended:
-            reason, text, owner = ended.reason, ended.text, ended.owner
+            reason, text, trip = ended.reason, ended.text, ended.trip
         except BenchError as failure:
             if not self._ours:
                 raise
@@ -151,7 +155,7 @@ class ExecutorWorker:
             log.event(reason, "bench", text)
             proof = "proven off" if self._off.proven else "NOT PROVEN OFF"
             log.event("off", "bench", f"output {proof}: {self._off.evidence}")
-        return Outcome(reason, text, self._off, self.lateness, error, owner)
+        return Outcome(reason, text, self._off, self.lateness, error, trip)
 
     # the beginning
 
@@ -370,4 +374,6 @@ class ExecutorWorker:
             if isinstance(command, commands.Stop):
                 self._end_now("stopped")
                 raise Ended("stopped", command.why)
+            if isinstance(command, commands.TripNow):
+                self._trip(command.trip)
             self._asked_for.carry_out(command)

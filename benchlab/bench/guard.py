@@ -45,10 +45,13 @@ class Trip:
     Attributes
     ----------
     owner : {"cell type", "protocol", "bench"}
+    spreads : bool
+        Whether the cell endangers those that stand beside it.
     """
 
     cause: str
     owner: str
+    spreads: bool = False
 
 
 class Guard:

@@ -39,9 +39,7 @@ class Heed:
         waiting = run.inbox.waiting
         while waiting and not isinstance(waiting[0], commands.Pause):
             command = waiting.popleft()
-            if isinstance(command, commands.Stop):
-                run.switch_off("stopped")
-                raise Ended("stopped", command.why)
+            self._end_by(command)
             self._quietly(command)
 
     def within(self, reading: Reading, recorded: bool) -> str | None:
@@ -52,6 +50,8 @@ class Heed:
                 run.switch_off("stopped", None if recorded else reading)
                 run.log.save(reading, run.guard.state, run.clock.now)
                 raise Ended("stopped", command.why)
+            if isinstance(command, commands.TripNow):
+                run.trip(command.trip, None if recorded else reading)
             if isinstance(command, commands.Skip):
                 run.log.event("skip", command.actor, f"step {run.sequencer.step_count}")
                 return End.SKIPPED
@@ -69,6 +69,14 @@ class Heed:
     def is_over(self, *, same_cycle: bool) -> bool:
         """Say whether the run is to be stopped now that a step ended, and maybe a cycle."""
         return self.stop_after == "step" or (self.stop_after == "cycle" and not same_cycle)
+
+    def _end_by(self, command: commands.Command | None) -> None:
+        """Switch off and end the run where that is what was asked for."""
+        if isinstance(command, commands.TripNow):
+            self._run.trip(command.trip)
+        if isinstance(command, commands.Stop):
+            self._run.switch_off("stopped")
+            raise Ended("stopped", command.why)
 
     def _quietly(self, command: commands.Command) -> None:
         """Carry out what changes nothing at the output."""
@@ -107,9 +115,7 @@ class Heed:
             asked = run.inbox.take()
             if isinstance(asked, commands.Resume):
                 break
-            if isinstance(asked, commands.Stop):
-                run.switch_off("stopped")
-                raise Ended("stopped", asked.why)
+            self._end_by(asked)
             if isinstance(asked, commands.Skip):
                 run.log.event("skip", asked.actor, f"step {run.sequencer.step_count}")
                 return End.SKIPPED

@@ -47,6 +47,7 @@ class OperatorWait:
         self._cell_id = cell_id
         self._before = before_volt
         self._given: Answer | None = None
+        self.idle_second = 0.0
         run.log.event("operator", "protocol", plan.question)
         if operator is not None:
             operator.ask(plan)

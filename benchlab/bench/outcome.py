@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchlab.bench.guard import Trip
 from benchlab.bench.lateness import Lateness
 from benchlab.bench.roles import OffProof
 from benchlab.model.program import StepPlan
@@ -22,8 +23,8 @@ class Outcome:
         Whether the output was proven off, and how.
     error : BaseException or None
         What failed, where something did.
-    owner : str
-        Whose limit tripped; empty: none did.
+    trip : Trip or None
+        What was beyond which limit, where one was.
     """
 
     end_reason: str
@@ -31,7 +32,7 @@ class Outcome:
     off: OffProof
     lateness: Lateness
     error: BaseException | None = None
-    owner: str = ""
+    trip: Trip | None = None
 
 
 @dataclass(frozen=True, slots=True)

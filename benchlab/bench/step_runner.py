@@ -252,8 +252,11 @@ class StepRunner:
                 self._watch(self.progress(reading))
             if extra:
                 self.sense(reading)
-                if wait is not None and (reason := wait.over(time)) is not None:
-                    return self.end_of(reason, reading, recorded)
+                if wait is not None:
+                    if (reason := wait.over(time)) is not None:
+                        return self.end_of(reason, reading, recorded)
+                    if wait.idle_second:
+                        sequencer.pause(wait.idle_second)
                 if not (confirm or final):
                     levels.move(clock.now, voltage, current)
             if final and not confirm:

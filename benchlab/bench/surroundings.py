@@ -123,7 +123,13 @@ class ChamberCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class ChamberState:
-    """What a chamber says of itself; temperatures in degrees Celsius."""
+    """What a chamber says of itself; temperatures in degrees Celsius.
+
+    Attributes
+    ----------
+    waits_for : tuple of str
+        Channels that share the chamber and have not asked for what this one asked for.
+    """
 
     time: float
     actual_celsius: float
@@ -131,6 +137,7 @@ class ChamberState:
     running: bool
     alarms: tuple[str, ...] = field(default=())
     limits_celsius: tuple[float, float] = (math.nan, math.nan)
+    waits_for: tuple[str, ...] = ()
 
 
 class Chamber(Protocol):

@@ -62,7 +62,8 @@ class TemperatureGuard:
         own = limits.charging_celsius if charging else limits.otherwise_celsius
         word = "while charging" if charging else "while not charging"
         if _beyond(celsius, hard):
-            return Trip(f"surface at {celsius:.2f} degC, beyond {_words(hard)} {word}", "cell type")
+            cause = f"surface at {celsius:.2f} degC, beyond {_words(hard)} {word}"
+            return Trip(cause, "cell type", spreads=hard is not None and celsius > hard[1])
         rise = self._rise(time, celsius)
         cause, owner = "", "protocol"
         if _beyond(celsius, own):
@@ -71,7 +72,8 @@ class TemperatureGuard:
             cause = f"the surface warms by {rise:.2f} K in a minute"
             owner = "cell type" if limits.rise_kelvin == limits.hard_rise_kelvin else owner
         doubted, self._doubt = self._doubt, bool(cause)
-        return Trip(cause, owner) if cause and doubted else None
+        hot = bool(cause) and owner == "cell type"
+        return Trip(cause, owner, spreads=hot) if cause and doubted else None
 
     def before_charging(self) -> Trip | None:
         """Judge the latest temperature as if the cell were being charged."""

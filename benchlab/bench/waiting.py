@@ -16,7 +16,15 @@ LOOK_SECOND = 5.0
 
 
 class Wait(Protocol):
-    """Says when a step that waits is over."""
+    """Says when a step that waits is over.
+
+    Attributes
+    ----------
+    idle_second : float
+        How much of the time since it was asked last is none of the step's.
+    """
+
+    idle_second: float
 
     def over(self, now: float) -> str | None:
         """Return the reason for the step's end, or None."""
@@ -29,6 +37,8 @@ class ChamberWait:
     ----------
     alarm : str
         What the chamber complained of last; empty: nothing.
+    waits_for : tuple of str
+        Channels that share the chamber and are not there yet: their time is none of this step's.
     """
 
     def __init__(self, plan: StepPlan, surroundings: Surroundings) -> None:
@@ -38,15 +48,24 @@ class ChamberWait:
         self._since = math.nan
         self._due = -math.inf
         self.alarm = ""
+        self.waits_for: tuple[str, ...] = ()
+        self.idle_second = 0.0
+        self._asked = math.nan
 
     def over(self, now: float) -> str | None:
         """Return the reason for the step's end, or None."""
-        if math.isnan(self._within):
-            return End.CHAMBER
+        since, self._asked = now - self._asked, now
+        self.idle_second = since if self.waits_for and since > 0.0 else 0.0
         if now < self._due:
             return None
         self._due = now + LOOK_SECOND
         state = self._surroundings.state()
+        self.waits_for = () if state is None else state.waits_for
+        if self.waits_for:
+            self._since = math.nan
+            return None
+        if math.isnan(self._within):
+            return End.CHAMBER
         if state is None or not abs(state.actual_celsius - self._target) <= self._within:
             self._since = math.nan
             if state is not None:

@@ -13,6 +13,7 @@ from benchlab.bench.clock import Clock
 from benchlab.bench.continuing import Continuation, Continuing
 from benchlab.bench.ended import Ended
 from benchlab.bench.ends import End
+from benchlab.bench.guard import Trip
 from benchlab.bench.heed import Heed
 from benchlab.bench.operator_wait import Operator, OperatorWait
 from benchlab.bench.outcome import Outcome, Progress
@@ -103,12 +104,17 @@ class RunWorker:
         self.put(commands.Stop(why))
         hurry(self._run.source)
 
+    def trip(self, trip: Trip) -> None:
+        """End the run by what was seen elsewhere on the bench; safe from any thread."""
+        self.put(commands.TripNow(trip))
+        hurry(self._run.source)
+
     def run(self) -> Outcome:
         """Carry the program out. The output is off when this returns, or the outcome says not."""
         run = self._run
         error: BaseException | None = None
         edge: Edge | None = None
-        owner = ""
+        trip: Trip | None = None
         try:
             self._steps()
             name = run.sequencer.walker.ended_as
@@ -117,7 +123,7 @@ class RunWorker:
             edge = run.output.switch_off()
             self._leave_chamber()
         except Ended as ended:
-            reason, text, owner = ended.reason, ended.text, ended.owner
+            reason, text, trip = ended.reason, ended.text, ended.trip
         except BenchError as failure:
             reason, text, error = "failed", str(failure), failure
         except Exception as bug:
@@ -139,7 +145,7 @@ class RunWorker:
             run.log.event(reason, "bench", text)
             proof = "proven off" if run.output.off.proven else "NOT PROVEN OFF"
             run.log.event("off", "bench", f"output {proof}: {run.output.off.evidence}")
-        return Outcome(reason, text, run.output.off, self.lateness, error, owner)
+        return Outcome(reason, text, run.output.off, self.lateness, error, trip)
 
     # the program
 

@@ -66,8 +66,8 @@ def test_two_answers_without_a_number_trip(bench):
     bench.spoil(lambda _: b"+9.910000E+37,+9.910000E+37", after=60.0, times=2)
     outcome = bench.run()
     assert outcome.end_reason == "tripped"
-    assert outcome.owner
-    assert f"(limit of the {outcome.owner})" in outcome.text
+    assert outcome.trip is not None
+    assert f"(limit of the {outcome.trip.owner})" in outcome.text
     assert "no number" in outcome.text
     assert bench.sink.steps[-1]["end_reason"] == "tripped"
 

@@ -288,7 +288,8 @@ class Life(Kept):
         if not asked:
             said = "output proven off" if outcome.off.proven else "output NOT PROVEN OFF"
             done = f"{said}; the run is held, its journal open"
-            self.alarm(outcome.end_reason, text, did=done, owner=outcome.owner)
+            owner = outcome.trip.owner if outcome.trip is not None else ""
+            self.alarm(outcome.end_reason, text, did=done, owner=owner)
         self.put("held", text, held_by=by, held_unix_ns=unix_ns(), **known)
 
     def close(self, going: Going, state: str, why: str, known: Mapping[str, Any]) -> bool:
