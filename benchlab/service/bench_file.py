@@ -2,183 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, PlainSerializer
+from pydantic import Field
 
 from benchlab import plugins
 from benchlab.errors import BenchFileError
-from benchlab.model import quantity
-from benchlab.model.amount import UnknownAmount
-from benchlab.model.validate import (
-    Celsius,
-    Count,
-    Name,
-    Seconds,
-    Strict,
-    from_text,
-    place,
-    validate,
-)
+from benchlab.model.validate import Name, Strict, place, validate
 from benchlab.model.yaml_text import Node, load_text, read_yaml
+from benchlab.service.bench_entries import (
+    ChannelEntry,
+    HooksEntry,
+    HubEntry,
+    InstrumentEntry,
+    InterlockEntry,
+    Reserve,
+    ShortName,
+)
 from benchlab.service.channel import Channel
 
-__all__ = [
-    "SIMULATED",
-    "BenchFile",
-    "ChannelEntry",
-    "ChannelLimits",
-    "HooksEntry",
-    "HubEntry",
-    "InstrumentEntry",
-    "RelayEntry",
-    "parse_bench",
-    "read_bench",
-]
+__all__ = ["SIMULATED", "BenchFile", "parse_bench", "read_bench"]
 
 SIMULATED = "sim"
 """The resource of an instrument that is simulated inside its worker."""
-_SHORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
-
-
-def _short_name(text: str) -> str:
-    if not _SHORT.fullmatch(text) or text.endswith("."):
-        raise ValueError(
-            f"found '{text[:60]}', expected a name of at most 40 letters, digits, _ . and -"
-        )
-    return text
-
-
-def _amperes(text: str) -> float:
-    try:
-        found = quantity.current(text).number({})
-    except UnknownAmount:
-        found = 0.0  # C/3 is a current of a cell, not of a channel
-    if found <= 0.0:
-        raise ValueError(f"found '{text[:40]}', expected a current in amperes, such as 2 A")
-    return found
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"found '{text[:40]}', expected a day such as 2026-03-31") from None
-
-
-def _volts_span(text: str) -> tuple[float, float]:
-    return quantity.range_of(text, "V")
-
-
-def _url_or_nothing(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise ValueError(f"found '{text[:60]}', expected an address that begins with http(s)://")
-    return text
-
-
-ShortName = Annotated[str, AfterValidator(_short_name)]
-Day = Annotated[date, from_text(_day), PlainSerializer(date.isoformat)]
-
-
-class InstrumentEntry(Strict):
-    """An instrument: what drives it, and where it is.
-
-    Attributes
-    ----------
-    worker : str
-        Instruments of the same worker share one process; empty: one of its own.
-    safe_celsius : float or None
-        A chamber's set point when nobody has it; None: it is left as it is.
-    """
-
-    driver: ShortName
-    resource: Name
-    model: str = ""
-    serial_number: str = ""
-    worker: Annotated[str, AfterValidator(lambda t: _short_name(t) if t else t)] = ""
-    period: Seconds | None = None
-    safe_celsius: Celsius | None = None
-
-
-class RelayEntry(Strict):
-    """The relay that joins a channel to its cell."""
-
-    instrument: ShortName
-    number: Count = 1
-
-
-class ChannelLimits(Strict):
-    """What a channel never goes beyond, whatever the cell and the protocol allow."""
-
-    voltage: Annotated[tuple[float, float] | None, from_text(_volts_span)] = None
-    charge: Annotated[float | None, from_text(_amperes)] = None
-    discharge: Annotated[float | None, from_text(_amperes)] = None
-
-
-class ChannelEntry(Strict):
-    """A place for one cell.
-
-    Attributes
-    ----------
-    number : str
-        Of the instrument's channels; empty: its only one.
-    group : str
-        Chamber group: what trips by fire or smoke in it trips all of it. Empty: its chamber's name.
-    on_interruption : {"resume", "hold"}
-        What becomes of a run whose worker or computer died.
-    """
-
-    instrument: ShortName
-    number: str = ""
-    sensors: tuple[ShortName, ...] = ()
-    chamber: str = ""
-    relay: RelayEntry | None = None
-    group: str = ""
-    limits: ChannelLimits = ChannelLimits()
-    calibrated: Day | None = None
-    calibration_due: Day | None = None
-    on_interruption: Literal["resume", "hold"] = "resume"
-
-
-class HooksEntry(Strict):
-    """Who hears of it: a command for each alarm, and a sign of life while the bench is up.
-
-    Attributes
-    ----------
-    alarm : tuple of str
-        A command; the alarm comes to its standard input as JSON.
-    ping : str
-        An address asked for each `ping_every`: whoever misses it knows that the computer is gone.
-    ping_command : tuple of str
-        The same as a command.
-    """
-
-    alarm: tuple[str, ...] = ()
-    ping: Annotated[str, AfterValidator(lambda t: _url_or_nothing(t) if t else t)] = ""
-    ping_command: tuple[str, ...] = ()
-    ping_every: Seconds = 60.0
-
-
-class HubEntry(Strict):
-    """Where the hub listens.
-
-    Attributes
-    ----------
-    address : str
-        Of this computer; anything but loopback needs `certificate` and `key`, and is open to
-        named users only: ``benchlab user add NAME``.
-    names : tuple of str
-        Under which it is called from elsewhere.
-    """
-
-    address: str = "127.0.0.1"
-    port: Annotated[int, from_text(lambda t: _port(t))] = 0
-    certificate: str = ""
-    key: str = ""
-    names: tuple[str, ...] = ()
 
 
 class BenchFile(Strict):
@@ -198,9 +44,10 @@ class BenchFile(Strict):
     data: Name = "data"
     instruments: dict[ShortName, InstrumentEntry] = Field(min_length=1)
     channels: dict[ShortName, ChannelEntry] = Field(min_length=1)
+    interlocks: dict[ShortName, InterlockEntry] = Field(default_factory=dict)
     hooks: HooksEntry = HooksEntry()
     hub: HubEntry = HubEntry()
-    reserve: Annotated[float | None, from_text(lambda t: _megabytes(t))] = None
+    reserve: Reserve | None = None
 
     def workers(self) -> dict[str, tuple[str, ...]]:
         """Return the instruments of each worker process that drives cells, by its name."""
@@ -213,9 +60,30 @@ class BenchFile(Strict):
         return found
 
     def devices(self) -> tuple[str, ...]:
-        """Return the sensors, chambers and relays: a process each."""
+        """Return the sensors, chambers and relays."""
         used = {entry.instrument for entry in self.channels.values()}
         return tuple(name for name in self.instruments if name not in used)
+
+    def device_workers(self) -> tuple[str, ...]:
+        """Return those that have a process each: all but those simulated beside a channel."""
+        return tuple(n for n in self.devices() if self.instruments[n].resource != SIMULATED)
+
+    def scope(self, trips: str) -> tuple[str, ...]:
+        """Return the channels of ``bench``, ``group NAME`` or ``channel NAME``."""
+        what, _, name = trips.partition(" ")
+        if what == "bench":
+            return tuple(self.channels)
+        if what == "channel":
+            return (name,) if name in self.channels else ()
+        return tuple(channel for channel in self.channels if self.group_of(channel) == name)
+
+    def beside(self, channel: str) -> tuple[str, ...]:
+        """Return the channels that overheating of this one's cell ends, but itself."""
+        scope, group = self.channels[channel].overheating_trips, self.group_of(channel)
+        if scope == "channel" or (scope == "group" and not group):
+            return ()
+        found = self.scope("bench" if scope == "bench" else f"group {group}")
+        return tuple(name for name in found if name != channel)
 
     def channels_of(self, worker: str) -> dict[str, ChannelEntry]:
         """Return the channels that a worker serves."""
@@ -245,19 +113,6 @@ class BenchFile(Strict):
         """Return the chamber group that a channel trips with; empty: none."""
         entry = self.channels[channel]
         return entry.group or entry.chamber
-
-
-def _port(text: str) -> int:
-    if not text.isdigit() or not 0 <= int(text) <= 65535:
-        raise ValueError(f"found '{text[:20]}', expected a port such as 8765; 0 takes a free one")
-    return int(text)
-
-
-def _megabytes(text: str) -> float:
-    words = text.split()
-    if len(words) != 2 or words[1] not in ("MB", "GB"):
-        raise ValueError(f"found '{text[:40]}', expected a size such as 2 GB")
-    return float(quantity.number(words[0])) * (1e6 if words[1] == "MB" else 1e9)
 
 
 def read_bench(path: Path) -> BenchFile:
@@ -326,7 +181,41 @@ def parse_bench(text: str, source: str) -> BenchFile:
             raise check.error(
                 (*at, "limits", "voltage"), "found no span", "a lower and a higher voltage"
             )
+    simulated = {name for name in around if bench.instruments[name].resource == SIMULATED}
+    for name, entry in bench.channels.items():
+        beside = {*entry.sensors, entry.chamber, entry.relay.instrument if entry.relay else ""}
+        mixed = (
+            beside & simulated if bench.instruments[entry.instrument].resource != SIMULATED else ()
+        )
+        if mixed:
+            raise check.error(
+                ("channels", name),
+                f"found '{sorted(mixed)[0]}', which is simulated, beside a real instrument",
+                "a real one, or resource: sim for the channel's instrument, too",
+            )
+    for name, interlock in bench.interlocks.items():
+        _check_interlock(check, bench, name, interlock)
     return bench
+
+
+def _check_interlock(check: _Check, bench: BenchFile, name: str, entry: InterlockEntry) -> None:
+    at, known = ("interlocks", name), bench.device_workers()
+    if entry.instrument not in known:
+        raise check.error(
+            (*at, "instrument"),
+            f"found '{entry.instrument}'",
+            f"a real instrument that drives no cell: {', '.join(known) or 'there is none'}",
+        )
+    asks = (entry.input is not None, entry.above is not None or entry.below is not None)
+    if sum((*asks, entry.alarms)) != 1:
+        raise check.error(at, "found no cause, or several", "one of: input, above or below, alarms")
+    if not bench.scope(entry.trips):
+        raise check.error(
+            (*at, "trips"),
+            f"found '{entry.trips}', which is no channel's",
+            f"bench, channel NAME, or one of the groups:"
+            f" {', '.join(sorted({bench.group_of(c) for c in bench.channels} - {''})) or 'none'}",
+        )
 
 
 class _Check:

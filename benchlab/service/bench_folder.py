@@ -22,7 +22,7 @@ from benchlab.platform import (
 
 __all__ = ["BenchFolder", "PartFile"]
 
-SMALL = ("parts", "channels", "logs", "sockets")
+SMALL = ("parts", "channels", "devices", "logs", "sockets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class BenchFolder:
         self.root = self.file.parent
         self.own = self.root / ".benchlab"
         self.channels = self.own / "channels"
+        self.devices = self.own / "devices"
         self.parts = self.own / "parts"
         self.logs = self.own / "logs"
         self.alarms = self.own / "alarms.jsonl"

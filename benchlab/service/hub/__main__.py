@@ -14,7 +14,8 @@ from typing import Any
 import uvicorn
 
 from benchlab.errors import BenchError, SetupError
-from benchlab.service.bench_file import BenchFile, HubEntry, read_bench
+from benchlab.service.bench_entries import HubEntry
+from benchlab.service.bench_file import BenchFile, read_bench
 from benchlab.service.bench_folder import BenchFolder
 from benchlab.service.control import ControlServer, Word
 from benchlab.service.hub.app import make_app

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchlab.model.program import Program
-from benchlab.service.bench_file import ChannelLimits
+from benchlab.service.bench_entries import ChannelLimits
 
 __all__ = ["narrowed"]
 

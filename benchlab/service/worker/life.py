@@ -14,7 +14,7 @@ from benchlab.bench.outcome import Outcome, Progress
 from benchlab.bench.roles import OffProof
 from benchlab.errors import BenchError, OutputNotProvenOff, StorageError
 from benchlab.platform import unix_ns
-from benchlab.service.bench_file import ChannelEntry
+from benchlab.service.bench_entries import ChannelEntry
 from benchlab.service.foreground import RunOptions, check_paths, end_of
 from benchlab.service.worker.closing import Closing
 from benchlab.service.worker.going import Going, Rig

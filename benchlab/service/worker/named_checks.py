@@ -10,7 +10,7 @@ from typing import Any
 from benchlab.errors import BenchError, ChannelBusy, Unsupported
 from benchlab.model.checks import Severity
 from benchlab.model.estimate import estimate
-from benchlab.service.bench_file import ChannelEntry
+from benchlab.service.bench_entries import ChannelEntry
 from benchlab.service.checking import remarks_on
 from benchlab.service.foreground import RunOptions, check_paths
 from benchlab.service.worker.channel_limits import narrowed

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchlab.service.bench_file import BenchFile, ChannelEntry
+from benchlab.service.bench_entries import ChannelEntry
+from benchlab.service.bench_file import BenchFile
 from benchlab.service.worker.executor_rig import Box, ExecutorRig
 from benchlab.service.worker.going import Rig
 from benchlab.service.worker.source_rig import SourceRig

@@ -16,7 +16,7 @@ from benchlab.errors import (
     UsageError,
 )
 from benchlab.platform import unix_ns
-from benchlab.service.bench_file import ChannelEntry
+from benchlab.service.bench_entries import ChannelEntry
 from benchlab.service.worker.after_crash import after_crash, finish_closing
 from benchlab.service.worker.closing_held import close_held
 from benchlab.service.worker.going import Rig

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchlab.bench.operator_wait import Operator
 from benchlab.bench.outcome import Progress
-from benchlab.service.bench_file import ChannelEntry
+from benchlab.service.bench_entries import ChannelEntry
 from benchlab.service.channel import Channel
 from benchlab.service.foreground import RunOptions
 from benchlab.service.recording import Recording
