@@ -11,7 +11,7 @@ BenchError                    1   (never raised itself)
 ├── CellError                14   a cell description, with file, line and field
 ├── BenchFileError           17   bench.yaml, with file, line and field
 ├── ForeignDataError         15   a foreign data file that cannot be converted
-├── FindingsFound            16   benchlab check found something in a run
+├── FindingsFound            16   a check found something in a run, or sim verify a difference
 ├── LinkError                20   the wire to an instrument
 │   ├── LinkRefused          20   nobody listens
 │   ├── LinkTimeout          21   no answer in time
@@ -21,6 +21,7 @@ BenchError                    1   (never raised itself)
 ├── InstrumentRefused        25   the instrument refused a command or reads back another value
 ├── Unsupported              26   the instrument cannot do what the protocol asks
 ├── CellCheckError           27   the cell at the terminals is not what was announced
+├── InterlockOpen            28   something on the bench says that no test may run
 ├── RunTripped               30   a limit or a fault ended the run; the output is proven off
 ├── RunStopped               31   an operator stopped the run; the output is proven off
 ├── OutputNotProvenOff       40   the output could not be proven off: act by hand
@@ -46,6 +47,7 @@ __all__ = [
     "GarbledAnswer",
     "IdentityError",
     "InstrumentRefused",
+    "InterlockOpen",
     "LinkError",
     "LinkLost",
     "LinkRefused",
@@ -246,6 +248,12 @@ class CellCheckError(BenchError):
     """The cell found at the terminals is not the one that was announced."""
 
     exit_code = 27
+
+
+class InterlockOpen(BenchError):
+    """Something on the bench says that no test may run now."""
+
+    exit_code = 28
 
 
 class RunTripped(BenchError):

@@ -167,6 +167,13 @@ class Continuing:
         chamber = self._run.surroundings.chamber
         if chamber is not None and celsius is not None:
             chamber.set_temperature(celsius)
+            others = chamber.read().waits_for
+            if others:
+                raise Ended(
+                    "held",
+                    f"channel {', '.join(others)} shares the chamber and needs another temperature"
+                    f" than {celsius:g} degC now",
+                )
             self._run.log.event("chamber", "bench", f"set to {celsius:g} degC as before")
 
     def _lost(self, record: Mapping[str, Any]) -> Ended:

@@ -37,6 +37,7 @@ class Surroundings:
         sensors: Sequence[Sensor] = (),
         chamber: Chamber | None = None,
         clock: Clock | None = None,
+        period_second: float = PERIOD_SECOND,
     ) -> None:
         self.sensors = tuple(sensors)
         self.chamber = chamber
@@ -49,7 +50,7 @@ class Surroundings:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
-        self._period = max([PERIOD_SECOND, *(s.fastest_period_second for s in self.sensors)])
+        self._period = max([period_second, *(s.fastest_period_second for s in self.sensors)])
 
     def __bool__(self) -> bool:
         return bool(self.sensors)

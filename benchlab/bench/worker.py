@@ -131,7 +131,7 @@ class RunWorker:
         except BaseException:  # nobody may end this process with the output on
             run.output.make_safe()
             raise
-        if error is not None:
+        if error is not None or not run.output.off.proven:
             edge = run.output.make_safe()
         # a full disk must not keep anybody from hearing how the run ended
         with suppress(StorageError):

@@ -76,7 +76,7 @@ class Direct:
             with suppress(BenchError):
                 known |= ask_once(self._folder.address(worker), "status").get("channels", {})
         parts = self._folder.all_parts()
-        names = [*bench.workers(), *bench.devices(), "supervisor", "hub"]
+        names = [*bench.workers(), *bench.device_workers(), "supervisor", "hub"]
         return {
             "bench": bench.name or self._folder.root.name,
             "version": __version__,

@@ -7,7 +7,7 @@ import pytest
 
 from benchlab.errors import BenchFileError
 from benchlab.model.validate import Strict
-from benchlab.service import bench_file
+from benchlab.service import bench_entries
 from benchlab.service.bench_file import BenchFile, parse_bench, read_bench
 
 ROOT = Path(__file__).parents[2]
@@ -16,7 +16,7 @@ instruments:
   a: {driver: keithley2450, resource: "TCPIP::h::1::SOCKET"}
   b: {driver: keithley2450, resource: sim, worker: w}
   c: {driver: neware_bts8, resource: sim, worker: w}
-  oven: {driver: espec_p300, resource: sim}
+  oven: {driver: espec_p300, resource: "TCPIP::o::1::SOCKET"}
 channels:
   "1": {instrument: a, chamber: oven}
   "2": {instrument: b}
@@ -55,6 +55,21 @@ def test_instruments_are_grouped_into_workers():
         ("instrument: b", "instrument: b, calibrated: soon", 8, "a day such as"),
         ("instrument: b", "instrument: b, on_interruption: go", 8, "'resume' or 'hold'"),
         ("channels:", "hooks: {ping: ftp://x}\nchannels:", 6, "begins with http"),
+        ('"TCPIP::o::1::SOCKET"', "sim", 7, "'oven', which is simulated, beside a real instrument"),
+        ("channels:", "interlocks: {e: {instrument: a, input: 1}}\nchannels:", 6, "drives no cell"),
+        ("channels:", "interlocks: {e: {instrument: oven}}\nchannels:", 6, "one of: input, above"),
+        (
+            "channels:",
+            "interlocks: {e: {instrument: oven, alarms: yes, trips: group x}}\nchannels:",
+            6,
+            "bench, channel NAME, or one of the groups: oven",
+        ),
+        (
+            "channels:",
+            "interlocks: {e: {instrument: oven, alarms: yes, trips: x}}\nchannels:",
+            6,
+            "expected bench, group NAME or channel NAME",
+        ),
         ("resource: sim, worker: w", 'resource: "TCPIP::H::1::SOCKET"', 3, "resource of 'a'"),
     ],
 )
@@ -71,7 +86,7 @@ def test_every_key_is_documented_and_the_documented_example_is_read():
     page = (ROOT / "docs/bench_file.md").read_text("utf-8")
     for text in re.findall(r"```yaml\n(.*?)```", page, re.S):
         assert parse_bench(text, "docs").channels
-    for model in vars(bench_file).values():
+    for model in {**vars(bench_entries), "bench": BenchFile}.values():
         if isinstance(model, type) and issubclass(model, Strict) and model is not Strict:
             for key in model.model_fields:
                 assert (
@@ -87,5 +102,6 @@ def test_every_key_is_documented_and_the_documented_example_is_read():
         "channels",
         "hooks",
         "hub",
+        "interlocks",
         "reserve",
     }

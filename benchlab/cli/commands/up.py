@@ -41,7 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     bench = read_bench(folder.file)
     workers = tuple(bench.workers())
     name = bench.name or folder.root.name
-    write_plan(folder, Plan(workers, name, Hooks(**bench.hooks.model_dump())))
+    devices = bench.device_workers()
+    write_plan(folder, Plan(workers, name, Hooks(**bench.hooks.model_dump()), devices))
     remember_bench(name, folder)
     start_where_missing(folder)
     if arguments.restart:
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
             operator=who(""),
         )
     end = time.monotonic() + PATIENCE_SECOND
-    missing = wait_for_parts(folder, ["supervisor", "hub", *workers], PATIENCE_SECOND)
+    missing = wait_for_parts(folder, ["supervisor", "hub", *devices, *workers], PATIENCE_SECOND)
     if missing:
         raise PartSilent(
             f"{', '.join(missing)} does not run after {PATIENCE_SECOND:g} s; the others do.",
@@ -68,6 +69,6 @@ def run(arguments: argparse.Namespace) -> int:
                     break
             time.sleep(0.05)
     hub = folder.part("hub")
-    print(f"{name}: {len(workers)} workers, hub at", end=" ")
+    print(f"{name}: {len(workers)} workers, {len(devices)} devices, hub at", end=" ")
     print(hub.more.get("url", "") if hub is not None else "")
     return 0

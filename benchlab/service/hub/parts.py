@@ -114,7 +114,7 @@ class Parts:
         files = self._folder.all_parts()
         with self._lock:
             heard = set(self._lines)
-        names = [*self._bench.workers(), *self._bench.devices(), "supervisor", "hub"]
+        names = [*self._bench.workers(), *self._bench.device_workers(), "supervisor", "hub"]
         return [_facts(name, files.get(name), name in heard) for name in names]
 
     def _look(self) -> None:

@@ -203,14 +203,16 @@ class Nurse:
         if self._asking is not None and self._asking.is_alive():
             return
         address, known = part.address, self._known
-        word = "ping" if part.kind == "worker" else "hello"
+        word = "ping" if part.kind in ("worker", "device") else "hello"
 
         def ask() -> None:
             with suppress(BenchError):
                 told = ask_once(address, word, patience_second=SILENT_SECOND)
                 if known == self._known:
                     self._heard = time.monotonic()
-                    self._hangs = _stuck(told.get("runs"))
+                    self._hangs = _stuck("channel", told.get("runs")) or _stuck(
+                        "device", told.get("moves")
+                    )
 
         self._asking = threading.Thread(target=ask, name=f"ask {self._name}", daemon=True)
         self._asking.start()
@@ -228,12 +230,12 @@ class Nurse:
         self._hangs = ""
 
 
-def _stuck(runs: object) -> str:
-    """Return which run of a worker has not moved for longer than it may; empty: none."""
-    if isinstance(runs, dict):
-        for channel, facts in runs.items():
+def _stuck(what: str, moves: object) -> str:
+    """Return what has not moved for longer than it may; empty: nothing."""
+    if isinstance(moves, dict):
+        for name, facts in moves.items():
             if facts.get("age", 0.0) > facts.get("bound", float("inf")):
-                return f"channel {channel} has not moved for {facts['age']:.0f} s"
+                return f"{what} {name} has not moved for {facts['age']:.0f} s"
     return ""
 
 

@@ -33,7 +33,7 @@ class Plan:
 
     Attributes
     ----------
-    workers : tuple of str
+    workers, devices : tuple of str
     bench : str
         Its name, for those who hear of its alarms.
     """
@@ -41,12 +41,14 @@ class Plan:
     workers: tuple[str, ...]
     bench: str = ""
     hooks: Hooks = Hooks()
+    devices: tuple[str, ...] = ()
 
     def words(self, folder: BenchFolder) -> dict[str, list[str]]:
         """Return the command line of each part by its name; the hub comes last."""
         here = str(folder.file)
         module = [sys.executable, "-m"]
-        found = {name: [*module, "benchlab.service.worker", here, name] for name in self.workers}
+        found = {n: [*module, "benchlab.service.devices", here, n] for n in self.devices}
+        found |= {n: [*module, "benchlab.service.worker", here, n] for n in self.workers}
         found["hub"] = [*module, "benchlab.service.hub", here]
         return found
 
@@ -61,7 +63,8 @@ def read_plan(folder: BenchFolder) -> Plan | None:
             tuple(told["alarm"]), told["ping"], tuple(told["ping_command"]), told["ping_every"]
         )
         workers = tuple(str(name) for name in facts["workers"])
-        return Plan(workers, str(facts.get("bench", "")), hooks)
+        devices = tuple(str(name) for name in facts.get("devices", ()))
+        return Plan(workers, str(facts.get("bench", "")), hooks, devices)
     return None
 
 

@@ -14,7 +14,7 @@ from benchlab.bench.executor_worker import EarlierHost, ExecutorWorker, prepare_
 from benchlab.bench.outcome import Outcome
 from benchlab.bench.roles import Identity, OffProof
 from benchlab.bench.sensing import Surroundings
-from benchlab.bench.twin import TwinSpec
+from benchlab.bench.twin import Twin, TwinSpec
 from benchlab.errors import BenchError, RunStopped, Unsupported
 from benchlab.model.program import Program
 from benchlab.service.channel import Channel
@@ -24,6 +24,7 @@ from benchlab.service.line_lock import LineLock
 from benchlab.service.recording import Recording
 from benchlab.service.worker.beside import beside
 from benchlab.service.worker.channel_limits import narrowed
+from benchlab.service.worker.contact import Contact
 from benchlab.service.worker.going import Going
 from benchlab.service.worker.run_clock import RunClock
 from benchlab.service.worker.start import Start
@@ -41,6 +42,7 @@ class Box:
         self.channel = channel
         self.clock = RunClock()
         self.identity: Identity | None = None
+        self.twin: Twin | None = None
         self._line: SharedLine | None = None
         self._own: Share | None = None
         self._lock = threading.Lock()
@@ -59,7 +61,7 @@ class Box:
         """
         with self._lock:
             if self._line is None:
-                executor, _ = self.channel.executor(self.clock, spec)
+                executor, self.twin = self.channel.executor(self.clock, spec)
                 line = SharedLine(executor)
                 own = line.share()  # keeps the line open from run to run
                 try:
@@ -98,6 +100,7 @@ class ExecutorRig:
         self._box = box
         self._lock: LineLock | None = None
         self._share: Share | None = None
+        self._contact = Contact(forever=True)
 
     def facts(self) -> Mapping[str, Any]:
         """Return what is known of the instrument."""
@@ -139,9 +142,10 @@ class ExecutorRig:
         compiled = share.compile(program)
         can = share.capabilities
         remarks_compiled(program, start.made.cell, self.channel, (), can, compiled.notes)
+        self._contact.close(start, self.clock, self._box.twin)
         prepare_executor(share, self.number, program.limits)
         with ExitStack() as undo:
-            surroundings, release = beside(start, self.clock, program.limits)
+            surroundings, release = beside(start, self.clock, program.limits, self._box.twin)
             undo.callback(release.close)
             if start.stopped():
                 raise RunStopped(f"{start.stopped()} before any current flowed.")
@@ -173,8 +177,9 @@ class ExecutorRig:
         share, _ = self._shared()
         compiled = share.compile(program)
         self._refuse_ended(start)
+        self._contact.close(start, self.clock, self._box.twin)
         with ExitStack() as undo:
-            surroundings, release = beside(start, self.clock, program.limits)
+            surroundings, release = beside(start, self.clock, program.limits, self._box.twin)
             undo.callback(release.close)
             folder = put_aside()
             content = read_journal(folder, take=lambda _: None)
@@ -201,7 +206,8 @@ class ExecutorRig:
         self.clock.wake()
 
     def settle(self, outcome: Outcome) -> None:
-        """Do nothing: the line is the other channels', too."""
+        """Cut the cell off where its relay can; the line is the other channels', too."""
+        self._contact.open()
 
     def safe(self) -> OffProof:
         """End the test of this channel, and prove it; never raises."""

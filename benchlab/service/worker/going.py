@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchlab.bench import commands
+from benchlab.bench.guard import Trip
 from benchlab.bench.outcome import Outcome
 from benchlab.bench.roles import OffProof
 from benchlab.service.channel import Channel
@@ -28,6 +29,9 @@ class Carries(Protocol):
 
     def stop(self, why: str) -> None:
         """Ask for the run to be stopped, whatever it waits for."""
+
+    def trip(self, trip: Trip) -> None:
+        """End it by what was seen elsewhere on the bench."""
 
     def run(self) -> Outcome:
         """Carry it out to its end."""

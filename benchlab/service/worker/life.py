@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from benchlab.bench.guard import Trip
 from benchlab.bench.outcome import Outcome, Progress
 from benchlab.bench.roles import OffProof
 from benchlab.errors import BenchError, OutputNotProvenOff, StorageError
@@ -216,6 +217,7 @@ class Life(Kept):
 
     def _start(self, order: Order, found: Made, path: Path, **more: Any) -> Start:
         return Start(
+            channel=self.name,
             shop=self.shop,
             entry=self.entry,
             order=order,
@@ -226,6 +228,7 @@ class Life(Kept):
             watch=self._watch,
             asked=self.listening.asked,
             stopped=lambda: self._stop,
+            leaves=lambda: self.leaves,
             **more,
         )
 
@@ -285,6 +288,8 @@ class Life(Kept):
         if not isinstance(outcome.error, BenchError) and outcome.error is not None:
             text = f"a mistake in benchlab ended the run: {outcome.error!r}"
         by = "operator" if asked else "fault"
+        if outcome.trip is not None and outcome.trip.spreads:
+            self.shop.spread(self.name, outcome.trip)
         if not asked:
             said = "output proven off" if outcome.off.proven else "output NOT PROVEN OFF"
             done = f"{said}; the run is held, its journal open"
@@ -343,6 +348,19 @@ class Life(Kept):
         if going is not None:
             going.carries.stop(why)
         self.rig.hurry()
+
+    def trip(self, trip: Trip) -> bool:
+        """Have the run ended by what was seen elsewhere; say whether there is one that hears it."""
+        with self.lock:
+            going, moves = self.going, self.standing.state in MOVES
+            if moves and (going is None or self.standing.state == "starting"):
+                self._stop = trip.cause
+        if not moves:
+            return False
+        if going is not None:
+            going.carries.trip(trip)
+        self.rig.hurry()
+        return going is not None
 
     def leave(self) -> None:
         """Have the run put aside for the next worker; one of an executor just goes on."""

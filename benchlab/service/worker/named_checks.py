@@ -13,6 +13,7 @@ from benchlab.model.estimate import estimate
 from benchlab.service.bench_entries import ChannelEntry
 from benchlab.service.checking import remarks_on
 from benchlab.service.foreground import RunOptions, check_paths
+from benchlab.service.worker.beside import chamber_span, remote_chamber
 from benchlab.service.worker.channel_limits import narrowed
 from benchlab.service.worker.life import Life
 from benchlab.service.worker.occupancy import refuse_taken
@@ -72,8 +73,10 @@ def named_checks(life: Life, order: Order) -> tuple[list[NamedCheck], Made | Non
         check("channel_limits", lambda: _limits(life.entry, out[0]))
         check("cell", lambda: _cell(life, cell))
         check("file", lambda: _file(life, order, out[0]))
+        check("beside", lambda: _beside(life, out[0]))
     check("channel", lambda: _free(life))
     check("owner", lambda: _owned(life))
+    check("interlocks", lambda: _interlocks(life))
     check("calibration", lambda: _calibrated(life.entry))
     return found, out[0] if out else None
 
@@ -157,6 +160,27 @@ def _file(life: Life, order: Order, found: Made) -> str:
     options = RunOptions(life.rig.channel, path, reserve_bytes=life.shop.reserve)
     check_paths(options, run_folder(path))
     return path.name
+
+
+def _beside(life: Life, found: Made) -> str:
+    """See that what stands around the cell answers, and that its chamber can be shared."""
+    bench, entry = life.shop.bench, life.entry
+    relay = entry.relay.instrument if entry.relay is not None else ""
+    names = [name for name in (*entry.sensors, entry.chamber, relay) if name]
+    for name in names:
+        if not bench.device(name).simulated:
+            life.shop.devices.line(name).fresh()
+    program = narrowed(found.program, entry.limits)
+    chamber = remote_chamber(life.shop, entry, life.name, program)
+    if chamber is not None:
+        chamber.may_join(*chamber_span(program.limits, chamber.capabilities))
+    return f"{', '.join(names)} answer" if names else "nothing stands around the cell"
+
+
+def _interlocks(life: Life) -> str:
+    life.shop.interlocks.refuse(life.name)
+    names = life.shop.interlocks.of(life.name)
+    return f"closed: {', '.join(names)}" if names else "none"
 
 
 def _free(life: Life) -> str:

@@ -6,15 +6,19 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from benchlab.bench.guard import Trip
 from benchlab.errors import ChannelBusy, UsageError
 from benchlab.platform import on_end
 from benchlab.service.alarms import AlarmBook
 from benchlab.service.bench_file import read_bench
 from benchlab.service.bench_folder import BenchFolder
 from benchlab.service.control import ControlServer
+from benchlab.service.worker.device_line import Devices
+from benchlab.service.worker.interlocks import Interlocks
 from benchlab.service.worker.rigs import make_rigs
 from benchlab.service.worker.seat import Seat
 from benchlab.service.worker.shop import Shop
+from benchlab.service.worker.spreading import spread
 from benchlab.service.worker.words import words_of
 from benchlab.store.space import reserve_bytes
 
@@ -51,7 +55,20 @@ class WorkerProcess:
         reserve = reserve_bytes() if bench.reserve is None else int(bench.reserve)
         alarms = AlarmBook(folder.alarms)
         alarms.keep_spare()
-        self.shop = Shop(name, folder, bench, data, reserve, self.tell, alarms)
+        devices = Devices(folder)
+        self._interlocks = Interlocks(bench, entries, devices)
+        self.shop = Shop(
+            name,
+            folder,
+            bench,
+            data,
+            reserve,
+            self.tell,
+            alarms,
+            devices,
+            self._interlocks,
+            self.spread,
+        )
         rigs = make_rigs(bench, entries, folder.logs, self._told_again)
         self.seats = {
             channel: Seat(channel, entry, self.shop, rigs[channel])
@@ -70,6 +87,7 @@ class WorkerProcess:
         while not self.over.wait(SNAPSHOT_SECOND):
             if self._find_children() != self._children:
                 self._told_again()
+            self._interlocks.look(self.seats)
             server = self._server
             if server is not None and server.watchers:
                 for channel, seat in self.seats.items():
@@ -81,8 +99,17 @@ class WorkerProcess:
         """Stop what runs, and let everything go."""
         for seat in self.seats.values():
             seat.leave()
+        self.shop.devices.close()
         if self._server is not None:
             self._server.close()
+
+    def spread(self, channel: str, trip: Trip) -> None:
+        """Have the channels beside an overheating cell ended, too."""
+
+        def unreached(text: str) -> None:
+            self.seats[channel].life.alarm("tripped", text, did="see to it by hand")
+
+        spread(self._folder, self.shop.bench, self.seats, channel, trip, unreached)
 
     def tell(self, kind: str, content: Mapping[str, Any], newest_of: str = "") -> None:
         """Tell whoever watches."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchlab.bench import commands
+from benchlab.bench.guard import Trip
 from benchlab.errors import (
     BenchError,
     ChannelBusy,
@@ -70,6 +71,10 @@ class Seat:
         operator = self.life.close_asked_by
         if operator and self.standing.state == "held":
             close_held(self.life, operator, f"closed by {operator}")
+
+    def trip(self, trip: Trip, *, known: bool = False) -> bool:
+        """Have the run ended by what was seen elsewhere; say whether there is one, not yet told."""
+        return not known and self.life.trip(trip)
 
     def leave(self) -> None:
         """Put the run aside for the next worker, and let the instrument go."""

@@ -13,7 +13,7 @@ from benchlab.bench.prepare import prepare
 from benchlab.bench.roles import Identity, OffProof, Reading, Source
 from benchlab.bench.sensing import Surroundings
 from benchlab.bench.transcript import hurry
-from benchlab.bench.twin import TwinSpec
+from benchlab.bench.twin import Twin, TwinSpec
 from benchlab.bench.worker import RunWorker
 from benchlab.errors import BenchError, CellCheckError, LinkError, RunStopped
 from benchlab.model.program import Program
@@ -25,6 +25,7 @@ from benchlab.service.recording import Recording
 from benchlab.service.takeover import Left, read_left, take_over
 from benchlab.service.worker.beside import beside
 from benchlab.service.worker.channel_limits import narrowed
+from benchlab.service.worker.contact import Contact
 from benchlab.service.worker.going import Going
 from benchlab.service.worker.run_clock import RunClock
 from benchlab.service.worker.start import Start
@@ -56,6 +57,8 @@ class SourceRig:
         self._guardian: Guardian | None = None
         self._source: Source | None = None
         self._identity: Identity | None = None
+        self._twin: Twin | None = None
+        self._contact = Contact(forever=False)
 
     def facts(self) -> Mapping[str, Any]:
         """Return what is known of the instrument."""
@@ -100,7 +103,7 @@ class SourceRig:
         folder = run_folder(start.path)
         with ExitStack() as undo:
             seen = self._ready(start, folder, warm=start.warm)
-            surroundings, release = beside(start, self.clock, program.limits)
+            surroundings, release = beside(start, self.clock, program.limits, self._twin)
             undo.callback(release.close)
             self._may_go_on(start)
             source, identity = self._open_one()
@@ -129,7 +132,7 @@ class SourceRig:
         program = narrowed(start.made.program, start.entry.limits)
         with ExitStack() as undo:
             seen = self._ready(start, run_folder(start.path), warm=False)
-            surroundings, release = beside(start, self.clock, program.limits)
+            surroundings, release = beside(start, self.clock, program.limits, self._twin)
             undo.callback(release.close)
             self._may_go_on(start)
             left = read_left(put_aside())
@@ -159,6 +162,7 @@ class SourceRig:
 
     def settle(self, outcome: Outcome) -> None:
         """Let the guardian rest where the output is proven off; trust the line if all was well."""
+        self._contact.open()
         if outcome.off.proven:
             self._at_rest()
         if outcome.end_reason != "done" or not outcome.off.proven:
@@ -174,6 +178,7 @@ class SourceRig:
                 self._source = self.channel.connect(self.clock)
                 self._identity = self._source.open()
             proof = self._source.safe()
+            self._contact.open()
         except BenchError as error:
             self._drop()
             return OffProof(False, "nothing is known of it", (str(error),))
@@ -185,11 +190,13 @@ class SourceRig:
 
     def last_resort(self) -> str:
         """Have the guardian switch off: what this process can do was not enough."""
+        cut, how = self._contact.open()
+        also = f"; the cell was cut off: {how}" if cut else ""
         guardian, self._guardian = self._guardian, None
         if guardian is None:
-            return "switch it off by hand"
+            return f"switch it off by hand{also}"
         guardian.act()
-        return "the guardian goes on trying to switch it off; switch it off by hand"
+        return f"the guardian goes on trying to switch it off; switch it off by hand{also}"
 
     def close(self) -> None:
         """Release line, guardian and claim."""
@@ -212,12 +219,14 @@ class SourceRig:
         try:
             if warm and self._source is not None:
                 try:
+                    self._contact.close(start, self.clock, self._twin)
                     seen = prepare(self._source, limits)
                 except LinkError:
                     self._drop()
             if not warm or self._source is None:
                 self._open(start)
                 source, _ = self._open_one()
+                self._contact.close(start, self.clock, self._twin)
                 seen = prepare(source, limits)
         except BenchError:
             self._give_up()
@@ -229,7 +238,7 @@ class SourceRig:
             if self._source is None:  # a cell that was under test stays the same one
                 cell, program = start.made.cell, start.made.program
                 spec = TwinSpec(cell.type.name, program.capacity_ah)
-                self._source, _ = self.channel.simulate(self.clock, spec)
+                self._source, self._twin = self.channel.simulate(self.clock, spec)
         else:
             self._drop()
             self._source = self.channel.connect(self.clock)
@@ -282,6 +291,7 @@ class SourceRig:
     def _give_up(self) -> None:
         """Leave the output off, or the guardian at work on it."""
         self.proof = None if self._source is None else self._source.safe()
+        self._contact.open()
         if self.proof is None or self.proof.proven:
             self._at_rest()
         else:

@@ -31,10 +31,13 @@ class Start:
         What cut the run off that is gone on with.
     off_unix_ns : int
         UTC at which its output is known to have been off; 0: nobody knows.
+    leaves
+        Says whether this worker is told to end, and the run goes on in the next one.
     warm : bool
         The channel's run before has ended just now, with nothing wrong.
     """
 
+    channel: str
     shop: Shop
     entry: ChannelEntry
     order: Order
@@ -45,6 +48,7 @@ class Start:
     watch: Callable[[Progress], None]
     asked: Operator
     stopped: Callable[[], str]
+    leaves: Callable[[], bool] = lambda: False
     warm: bool = False
     how: str = ""
     off_unix_ns: int = 0

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from benchlab.bench import commands
+from benchlab.bench.guard import Trip
 from benchlab.errors import FileMissing, UsageError
 from benchlab.service.control import Word
 from benchlab.service.worker.order import order_from
@@ -72,6 +73,16 @@ def words_of(worker: WorkerProcess) -> dict[str, Word]:
         here.queue.remove(item)
         return told
 
+    def trip(request: Request) -> Mapping[str, Any]:
+        channels = request.get("channels")
+        names = [str(name) for name in channels] if isinstance(channels, list) else []
+        seen = Trip(_text(request, "cause"), "bench")
+        return {
+            "tripped": [
+                name for name in names if name in worker.seats and worker.seats[name].trip(seen)
+            ]
+        }
+
     def down(_: Request) -> Mapping[str, Any]:
         worker.down()
         return {}
@@ -120,6 +131,7 @@ def words_of(worker: WorkerProcess) -> dict[str, Word]:
             lambda request: seat(request).acknowledge(_text(request, "alarm"), _operator(request)),
             **asks,
         ),
+        "trip": Word(trip, changes=True),
         "down": Word(down, **asks),
     }
 

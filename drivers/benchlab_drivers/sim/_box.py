@@ -27,6 +27,7 @@ NEEDS = {
     "contact_lost": "take_cell_away",
     "thermocouple_lost": "broken",
     "clock_jump": "unix_at_zero",
+    "input": "press",
     "watchdog": "expire_watchdog",
 }
 
@@ -183,6 +184,10 @@ class Box:
             channel = int(fault.words.get("channel", THERMOCOUPLE))
             instrument.broken.add(channel)
             back = _mended(channel)
+        elif fault.kind == "input":
+            number = int(fault.words["channel"]) - 1
+            instrument.press(number, True)
+            back = _released(number)
         elif fault.kind == "clock_jump":
             instrument.unix_at_zero += round(fault.words["by"] * 1e9)
         else:
@@ -208,6 +213,10 @@ class Box:
 
 def _put_back(instrument: Any) -> None:
     instrument.put_cell_back()
+
+
+def _released(number: int) -> Callable[[Any], object]:
+    return lambda instrument: instrument.press(number, False)
 
 
 def _mended(channel: int) -> Callable[[Any], object]:

@@ -45,12 +45,13 @@ OF_THE_CELL: Mapping[str, frozenset[str]] = {
     "contact_lost": frozenset({"for"}),
     "thermocouple_lost": frozenset({"channel", "for"}),
     "clock_jump": frozenset({"by"}),
+    "input": frozenset({"channel", "for"}),
     "watchdog": frozenset(),
 }
 """What may happen at the instrument, the line standing."""
 KINDS = {**OF_REPLIES, **OF_THE_LINE, **OF_THE_CELL}
 WHEN = frozenset({"at", "matching", "request", "times", "do", "instrument"})
-NEEDED = {"late": "by", "clock_jump": "by"}
+NEEDED = {"late": "by", "clock_jump": "by", "input": "channel"}
 FOR_EVER = 1 << 60
 
 
