@@ -109,6 +109,12 @@ class BenchFile(Strict):
             "" if number == "1" else number,
         )
 
+    def around(self, channel: str) -> tuple[tuple[Channel, ...], Channel | None]:
+        """Return driver and resource of a channel's sensors, and of its chamber."""
+        entry = self.channels[channel]
+        chamber = self.device(entry.chamber) if entry.chamber else None
+        return tuple(self.device(name) for name in entry.sensors), chamber
+
     def group_of(self, channel: str) -> str:
         """Return the chamber group that a channel trips with; empty: none."""
         entry = self.channels[channel]

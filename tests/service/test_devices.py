@@ -6,16 +6,16 @@ import subprocess
 import sys
 
 import pytest
-from worker_bench import CELL, bench, cell, patient, protocol
 
 from benchlab.errors import ChannelBusy, InterlockOpen, LinkTimeout
 from benchlab.service.control_client import ControlClient
+from tests.service.worker_bench import CELL, bench, cell, patient, protocol
 
 LONG = protocol("{charge: C/4, until: [60 s, 4.2 V], at_most: 61 s}")
 WARM = protocol(
-    "{chamber: 25 degC, wait: within 3 degC for 0 s, at_most: 60 s}",
+    "{chamber: 25 degC, wait: within 3 degC for 1 s, at_most: 60 s}",
     "{charge: C/4, for: 2 s, at_most: 3 s}",
-    "{chamber: 27 degC, wait: within 3 degC for 0 s, at_most: 60 s}",
+    "{chamber: 27 degC, wait: within 3 degC for 1 s, at_most: 60 s}",
     "{charge: C/4, for: 30 s, at_most: 31 s}",
 )
 
@@ -27,7 +27,7 @@ class World:
         self.root, self.bench = root, bench_
         self.devices = {}
 
-    def serve(self, faults=""):
+    def serve(self, faults="", lead=""):
         """Serve a world with two channels and everything around them; write bench.yaml."""
         (self.root / "world.yaml").write_text(
             f"ideal: yes\ncells:\n  a: {{type: {CELL}, capacity: 0.2 Ah}}\n"
@@ -37,7 +37,7 @@ class World:
             "  - {name: s2, driver: keithley2450, cell: b}\n"
             "  - {name: thermo, driver: keithley_daq6510, cell: a}\n"
             "  - {name: oven, driver: espec_p300, cells: [a, b]}\n"
-            "  - {name: board, driver: waveshare_relay, cell: a}\n"
+            f"  - {{name: board, driver: waveshare_relay{lead}}}\n"
         )
         words = ["--world", str(self.root / "world.yaml")]
         if faults:
@@ -170,7 +170,7 @@ def test_two_tests_share_a_chamber_and_wait_for_each_other(world):
 
 
 def test_a_relay_is_closed_for_a_run_and_opens_with_it_and_without_its_worker(world):
-    world.serve()
+    world.serve(lead=", cell: a")
     world.write(first=", relay: {instrument: board, number: 1}")
     world.up("board")
     world.bench.up("s1")
@@ -186,7 +186,7 @@ def test_a_relay_is_closed_for_a_run_and_opens_with_it_and_without_its_worker(wo
 
 
 def test_an_emergency_stop_ends_every_run_and_lets_none_begin(world):
-    world.serve("  - {do: input, channel: 2, for: 14 s, instrument: board}\n")
+    world.serve("  - {at: 0 s, do: input, channel: 2, for: 14 s, instrument: board}\n")
     world.write(more="interlocks:\n  button: {instrument: board, input: 2, trips: bench}")
     world.up("board")
     world.bench.up("s1")
@@ -204,7 +204,7 @@ def test_an_emergency_stop_ends_every_run_and_lets_none_begin(world):
 
 
 def test_an_interlock_that_nobody_hears_is_an_open_one(world):
-    world.serve("  - {do: input, channel: 2, instrument: board}\n")
+    world.serve("  - {at: 0 s, do: input, channel: 2, instrument: board}\n")
     world.write(
         more="interlocks:\n  button: {instrument: board, input: 2, trips: channel 1, silent: 1 s}"
     )

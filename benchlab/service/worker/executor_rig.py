@@ -141,7 +141,8 @@ class ExecutorRig:
         share, identity = self._shared(spec)
         compiled = share.compile(program)
         can = share.capabilities
-        remarks_compiled(program, start.made.cell, self.channel, (), can, compiled.notes)
+        sensors, _ = start.shop.bench.around(start.channel)
+        remarks_compiled(program, start.made.cell, self.channel, sensors, can, compiled.notes)
         self._contact.close(start, self.clock, self._box.twin)
         prepare_executor(share, self.number, program.limits)
         with ExitStack() as undo:

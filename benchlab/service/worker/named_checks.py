@@ -106,7 +106,13 @@ def told_of(life: Life, order: Order) -> dict[str, Any]:
     if program is not None:
         told["notes"] = list(program.program.notes)
         told["estimate"] = estimate(program.program).whole.record()
-        remarks = remarks_on(program.program, program.cell, life.rig.channel, refusing=False)
+        remarks = remarks_on(
+            program.program,
+            program.cell,
+            life.rig.channel,
+            *life.shop.bench.around(life.name),
+            refusing=False,
+        )
         told["remarks"] = [
             {
                 "name": item.name,
@@ -121,7 +127,8 @@ def told_of(life: Life, order: Order) -> dict[str, Any]:
 
 
 def _instrument(life: Life, found: Made) -> str:
-    remarks = remarks_on(found.program, found.cell, life.rig.channel)
+    around = life.shop.bench.around(life.name)
+    remarks = remarks_on(found.program, found.cell, life.rig.channel, *around)
     warnings = sum(item.severity is Severity.WARNING for item in remarks)
     return f"{life.rig.channel.driver} can do it; {warnings} warnings"
 
