@@ -75,6 +75,12 @@ class Direct:
         for worker in bench.workers():
             with suppress(BenchError):
                 known |= ask_once(self._folder.address(worker), "status").get("channels", {})
+        devices: dict[str, Any] = {}
+        for name in bench.device_workers():
+            try:
+                devices[name] = ask_once(self._folder.address(name), "read")
+            except BenchError as error:
+                devices[name] = {"newest": {"lost": error.what}}
         parts = self._folder.all_parts()
         names = [*bench.workers(), *bench.device_workers(), "supervisor", "hub"]
         return {
@@ -83,6 +89,7 @@ class Direct:
             "channels": {
                 name: known.get(name, {"state": "unreachable"}) for name in bench.channels
             },
+            "devices": devices,
             "parts": [
                 {"name": name, "alive": name in parts and parts[name].alive, "heard": False}
                 for name in names

@@ -220,3 +220,37 @@ def test_an_interlock_that_nobody_hears_is_an_open_one(world):
     world.up("board")
     world.bench.ask("resume", "1", worker="s1")
     world.bench.comes_to("running", "1", "s1")
+
+
+COOL = """\
+id: hot
+type:
+  name: cool
+  first_half_cycle: charge
+  nominal_capacity: 0.2 Ah
+  window: {low: 2.8 V, high: 4.2 V}
+  hard_limits:
+    voltage: {low: 2.5 V, high: 4.3 V}
+    current: {charge: 2C, discharge: 2C}
+    temperature:
+      when_charging: 0 degC to 15 degC
+      otherwise: 0 degC to 15 degC
+"""
+
+
+def test_a_cell_that_overheats_ends_its_neighbours_and_nobody_else(world):
+    world.serve()
+    world.write(first=", sensors: [thermo], group: shelf", second=", group: shelf")
+    world.up("thermo")
+    world.bench.up("s1")
+    world.bench.up("s2")
+    start(world, "2", LONG, "s2")
+    rest = "name: rest\ncapacity: {C: 0.2 Ah}\nsteps:\n  - {rest: 60 s}\n"
+    world.bench.ask("start", "1", worker="s1", protocol=rest, cell=COOL)
+    hot = world.bench.comes_to("held", "1", "s1")
+    assert "(limit of the cell type)" in hot["why"]
+    held = world.bench.comes_to("held", "2", "s2")
+    assert "channel 1 overheats: surface at" in held["why"]
+    assert held["run"]["off"]["proven"]
+    world.bench.ask("resume", "2", worker="s2")
+    world.bench.comes_to("running", "2", "s2")

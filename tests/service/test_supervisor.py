@@ -27,6 +27,8 @@ def up(tmp_path, monkeypatch):
         second = text.replace("worker: w1", "worker: w2").splitlines()[2]
         lines = text.splitlines()
         lines[2] = second
+        thermo = found.serve("keithley_daq6510")
+        lines.insert(3, f"  thermo: {{driver: keithley_daq6510, resource: '{thermo}'}}")
         found.folder.file.write_text("\n".join(lines) + "\n")
         (tmp_path / "life.yaml").write_text(LONG)
         for name in ("A1", "A2"):
@@ -36,7 +38,7 @@ def up(tmp_path, monkeypatch):
             yield found
         finally:
             (found.folder.own / "plan.json").unlink(missing_ok=True)
-            for name in ("supervisor", "hub", "w1", "w2"):
+            for name in ("supervisor", "hub", "w1", "w2", "thermo"):
                 part = found.folder.part(name)
                 if part is not None:
                     kill_process(part.pid, part.started)
@@ -55,14 +57,25 @@ def back(made, name, before):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-@pytest.mark.parametrize("name", ["w1", "hub", "supervisor"])
+@pytest.mark.parametrize("name", ["w1", "hub", "supervisor", "thermo"])
 def test_a_part_that_is_killed_or_halted_comes_back_and_the_others_stay(up, name, how):
-    before = {part: up.folder.part(part) for part in ("w1", "w2", "hub", "supervisor")}
+    before = {part: up.folder.part(part) for part in ("w1", "w2", "hub", "supervisor", "thermo")}
     os.kill(before[name].pid, how)
     back(up, name, before[name])
     assert process_started(before[name].pid) != before[name].started
     for other in set(before) - {name}:
         assert before[other].alive, other
+
+
+def test_status_says_what_stands_around_the_cells(up, capsys):
+    with benchlab.connect(up.root) as ann:
+        told = patient(
+            lambda: (found := ann.status()["devices"]["thermo"])["newest"].get("values") and found
+        )
+    assert told["role"] == "sensor"
+    assert 15.0 < told["newest"]["values"]["surface_temperature_celsius"] < 40.0
+    assert main(["status", "--bench", str(up.root)]) == 0
+    assert "surface_temperature_celsius 2" in capsys.readouterr().out
 
 
 def test_a_run_goes_on_when_everything_was_killed(up):

@@ -69,8 +69,10 @@ def test_checks_have_names_and_start_nothing(free):
         "channel_limits",
         "cell",
         "file",
+        "beside",
         "channel",
         "owner",
+        "interlocks",
         "calibration",
     ]
     wrong = free.ask("check", "1", protocol=LONG.replace("charge: C/4", "charge: 9C"))

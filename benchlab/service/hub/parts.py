@@ -109,6 +109,16 @@ class Parts:
         silent = {"state": "unreachable"}
         return {name: found.get(name, silent) for name in self._bench.channels}
 
+    def devices(self) -> dict[str, dict[str, Any]]:
+        """Return what every sensor, chamber and relay board told last; one that is silent: how."""
+        found: dict[str, dict[str, Any]] = {}
+        for name in self._bench.device_workers():
+            try:
+                found[name] = self.ask(name, "read")
+            except BenchError as error:
+                found[name] = {"newest": {"lost": error.what}}
+        return found
+
     def parts(self) -> list[dict[str, Any]]:
         """Return every part that the bench has, whether it runs, and whether the hub hears it."""
         files = self._folder.all_parts()

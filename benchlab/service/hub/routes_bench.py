@@ -25,12 +25,13 @@ AT_ONCE = 16
 
 
 def bench_status(folder: BenchFolder, bench: BenchFile, parts: Parts) -> dict[str, Any]:
-    """Return how a bench stands: its channels, its parts, its alarms and its disk."""
+    """Return how a bench stands: its channels, devices, parts, alarms and its disk."""
     data = folder.root / bench.data
     return {
         "bench": bench.name or folder.root.name,
         "version": __version__,
         "channels": parts.status(),
+        "devices": parts.devices(),
         "parts": parts.parts(),
         "alarms": parts.alarms.standing(""),
         "free_bytes": free_bytes(str(data if data.is_dir() else folder.root)),
