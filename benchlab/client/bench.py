@@ -74,7 +74,7 @@ class Bench:
             self._hub = None
 
     def status(self) -> dict[str, Any]:
-        """Return how the bench stands: ``channels`` and ``devices`` by name, ``parts``, ``free_bytes``."""
+        """Return how it stands: ``channels`` and ``devices`` by name, ``parts``, ``free_bytes``."""
         try:
             return self._there().get("/bench")
         except NotHeard:

@@ -136,7 +136,7 @@ def test_the_hub_is_started_anew_and_the_status_and_the_bundle_tell(up, capsys, 
     capsys.readouterr()
     patient(lambda: status(up, capsys)["channels"]["1"]["state"] == "idle")
     parts = {part["name"]: part["alive"] for part in status(up, capsys)["parts"]}
-    assert parts == {"w1": True, "w2": True, "supervisor": True, "hub": True}
+    assert parts == {"thermo": True, "w1": True, "w2": True, "supervisor": True, "hub": True}
     assert main(["status", "--bench", str(up.root)]) == 0
     assert "idle" in capsys.readouterr().out
     bundle = tmp_path / "b.zip"
