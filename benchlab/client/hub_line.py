@@ -101,25 +101,13 @@ class HubLine:
             return answer
         told = answer.get("error") if isinstance(answer, dict) else None
         if told is None:
-            detail = answer.get("detail") if isinstance(answer, dict) else None
             told = {
                 "kind": "UsageError",
-                "what": f"the hub refused it ({said.status_code}: {_words(detail)}).",
+                "what": f"the hub refused it ({said.status_code}).",
                 "where": path,
                 "remedy": "Check the words, and that both sides are of the same version.",
             }
         raise error_from(told)
-
-
-def _words(detail: Any) -> str:
-    """Return what the hub's framework says of a request that it does not take."""
-    if not isinstance(detail, list):
-        return str(detail)[:300]
-    return "; ".join(
-        f"{'.'.join(str(part) for part in item.get('loc', ()))}: {item.get('msg', '')}"
-        for item in detail
-        if isinstance(item, dict)
-    )[:600]
 
 
 def _tls(certificate: str) -> ssl.SSLContext:

@@ -8,11 +8,14 @@ from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, WebSocket, WebSocketDisconnect
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.security import HTTPBearer
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 
 from benchlab import __version__, errors
-from benchlab.errors import BenchError
+from benchlab.errors import BenchError, UsageError
 from benchlab.service.hub.gate import Gate
 from benchlab.service.hub.mailbox import Fanout, Mailbox
 from benchlab.service.hub.page import page_of
@@ -24,6 +27,7 @@ __all__ = ["make_app"]
 SEND_SECOND = 10.0
 """A client that takes nothing for so long is let go."""
 MOST_CLIENTS = 64
+MOST_TOLD = 5
 MOST_HEARD = 100
 """Messages that a client of the live stream may send; there is nothing to say in it."""
 _STATUS: Mapping[type[BenchError], int] = {
@@ -32,6 +36,38 @@ _STATUS: Mapping[type[BenchError], int] = {
     errors.ChannelBusy: 409,
     errors.PartSilent: 503,
     errors.StorageError: 507,
+}
+
+
+class Refusal(BaseModel):
+    """What happened, where, what to do about it, and which error of benchlab it is."""
+
+    kind: str
+    what: str
+    where: str
+    remedy: str
+
+
+class Refused(BaseModel):
+    """The answer to whatever was not done."""
+
+    error: Refusal
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    code: {"model": Refused, "description": text}
+    for code, text in {
+        400: "the body cannot be read",
+        401: "a token is needed, and none or a wrong one was sent",
+        403: "this token reads only, or another page asks",
+        404: "there is no such thing",
+        409: "a test runs there, or the file is there already",
+        413: "the body is larger than any request needs to be",
+        421: "the hub is not called by this name",
+        422: "the request does not fit, or the bench refused it",
+        503: "a part of the bench does not answer",
+        507: "the disk takes nothing",
+    }.items()
 }
 
 
@@ -57,8 +93,10 @@ def make_app(
         dependencies=[Depends(HTTPBearer(auto_error=False, description="The bench's token."))],
     )
     app.add_exception_handler(BenchError, _refused)
+    app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(HTTPException, _not_there)
     for router in routers:
-        app.include_router(router, prefix="/api/v1")
+        app.include_router(router, prefix="/api/v1", responses=REFUSALS)
 
     @app.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
@@ -96,6 +134,33 @@ class _Gated(Gate):
 async def _refused(request: Request, error: Exception) -> Response:
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
     return JSONResponse({"error": facts_of(error)}, status_code=status)
+
+
+async def _not_understood(request: Request, error: Exception) -> Response:
+    """Say which words of a request do not fit, as every other refusal is said."""
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    words = [
+        f"{'.'.join(map(str, item['loc']))}: {item['msg']}"[:200] for item in found[:MOST_TOLD]
+    ]
+    told = UsageError(
+        f"the hub does not take this request ({'; '.join(words)}); nothing was done.",
+        where=request.url.path,
+        remedy="Check the words against /docs, and that both sides are of the same version.",
+    )
+    return JSONResponse({"error": facts_of(told)}, status_code=422)
+
+
+async def _not_there(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    headers = error.headers if isinstance(error, HTTPException) else None
+    known = status not in (404, 405)
+    what = "the body cannot be read" if known else f"the hub knows no {request.method} of this path"
+    told = UsageError(
+        f"{what}; nothing was done.",
+        where=request.url.path,
+        remedy="/docs lists what it knows.",
+    )
+    return JSONResponse({"error": facts_of(told)}, status_code=status, headers=headers)
 
 
 async def _tell(socket: WebSocket, box: Mailbox) -> None:

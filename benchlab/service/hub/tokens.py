@@ -9,7 +9,6 @@ import os
 import secrets
 import sys
 from base64 import b64decode
-from binascii import Error as NotBase64
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -148,7 +147,7 @@ class Doorkeeper:
         scheme, _, word = authorization.partition(" ")
         token, changes = word.strip(), scheme.lower() == "bearer"
         if scheme.lower() == "basic":
-            with suppress(NotBase64, UnicodeDecodeError):
+            with suppress(ValueError):
                 token = b64decode(token, validate=True).decode().partition(":")[2]
         elif not changes:
             return None
@@ -165,7 +164,12 @@ class Doorkeeper:
             return {}
         mark = (facts.st_mtime_ns, facts.st_size)
         if mark != self._read:
-            self._users, self._read = _users(self._folder), mark
+            self._read = mark
+            try:
+                self._users = _users(self._folder)
+            except SetupError as error:  # whom it would let in, others may have written
+                self._users = {}
+                sys.stderr.write(f"hub: {error} Until then no user is let in.\n")
         return self._users
 
 
