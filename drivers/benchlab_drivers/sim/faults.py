@@ -144,9 +144,9 @@ def _fault(node: Node, source: str) -> Fault:
             remedy=f"It takes {', '.join(sorted(allowed))}.",
         )
     if (needed := NEEDED.get(kind)) and needed not in texts:
-        value = "1" if needed == "channel" else "0.6 s"
+        example = "1" if needed == "channel" else "0.6 s"
         raise UsageError(
-            f"'{kind}' needs '{needed}'.", where=where, remedy=f"Write {needed}: {value}."
+            f"'{kind}' needs '{needed}'.", where=where, remedy=f"Write {needed}: {example}."
         )
     if kind not in OF_REPLIES and not {"at", "matching", "request"} & set(texts):
         raise UsageError(
