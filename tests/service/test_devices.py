@@ -176,11 +176,11 @@ def test_a_relay_is_closed_for_a_run_and_opens_with_it_and_without_its_worker(wo
     world.bench.up("s1")
     assert not any(world.read("board")["closed"])
     start(world, "1", LONG, "s1")
-    assert world.read("board")["closed"][0]
+    patient(lambda: world.read("board")["closed"][0], "the relay stays open")
     world.bench.ask("stop", "1", worker="s1", close=True)
     patient(lambda: not any(world.read("board")["closed"]), "the relay stays closed")
     start(world, "1", LONG, "s1", name="q")
-    assert world.read("board")["closed"][0]
+    patient(lambda: world.read("board")["closed"][0], "the relay stays open")
     world.bench.kill("s1")
     patient(lambda: not any(world.read("board")["closed"]), "nobody is there, and it is closed")
 

@@ -11,6 +11,7 @@ import benchlab as api
 from benchlab.errors import (
     ChannelBusy,
     FileMissing,
+    IdentityError,
     LinkRefused,
     PartSilent,
     ProtocolError,
@@ -238,3 +239,21 @@ def test_a_worker_that_is_not_there_is_silent(one):
     with pytest.raises(PartSilent):
         one.folder.address("w9")
     assert os.path.exists(one.folder.channels / "1.json")
+
+
+def test_no_other_instrument_is_driven_in_the_place_of_the_one_that_is_named(tmp_path):
+    with bench(tmp_path) as made:
+        plain = made.folder.file.read_text()
+        made.folder.file.write_text(plain.replace("driver:", "serial_number: XX1, driver:"))
+        made.up()
+        with pytest.raises(IdentityError, match="expects the serial number XX1, the instrument"):
+            made.ask("start", "1", protocol=LONG, cell=cell("A1"))
+        told = made.status()
+        assert told["state"] == "idle"
+        number = told["instrument"]["serial_number"]
+        made.kill()
+        right = plain.replace("driver:", f"serial_number: '{number}', model: '2450', driver:")
+        made.folder.file.write_text(right)
+        made.up()
+        made.ask("start", "1", protocol=LONG, cell=cell("A1"))
+        made.comes_to("running")

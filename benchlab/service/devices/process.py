@@ -26,6 +26,7 @@ from benchlab.service.devices import chamber_keeper, relay_keeper
 from benchlab.service.devices.chamber_keeper import ChamberKeeper
 from benchlab.service.devices.keeper import Held, Keeper, Kept, SensorKeeper
 from benchlab.service.devices.relay_keeper import RelayKeeper
+from benchlab.service.expected import refuse_another
 
 __all__ = ["DeviceProcess"]
 
@@ -58,7 +59,7 @@ class DeviceProcess:
             )
         self._claim = folder.claim(name)  # held open for as long as this process is
         self.over = threading.Event()
-        self._name = name
+        self._name, self._bench = name, bench
         self._book = AlarmBook(folder.alarms)
         self._lock = threading.RLock()
         self._moved = time.monotonic()
@@ -116,6 +117,7 @@ class DeviceProcess:
         """Open the device, or trust its line again, where that is needed."""
         if not self._opened:
             identity = self._keeper.open()
+            refuse_another(self._bench, self._name, identity)
             self._opened = True
             self._facts["identity"] = asdict(identity)
             self._note(f"{self._keeper.role}: {identity.model} {identity.serial_number}")

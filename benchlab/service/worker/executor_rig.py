@@ -19,6 +19,7 @@ from benchlab.errors import BenchError, RunStopped, Unsupported
 from benchlab.model.program import Program
 from benchlab.service.channel import Channel
 from benchlab.service.checking import remarks_compiled
+from benchlab.service.expected import refuse_another
 from benchlab.service.foreground import head_of
 from benchlab.service.line_lock import LineLock
 from benchlab.service.recording import Recording
@@ -139,6 +140,7 @@ class ExecutorRig:
         program = narrowed(start.made.program, start.entry.limits)
         spec = TwinSpec(start.made.cell.type.name, program.capacity_ah)
         share, identity = self._shared(spec)
+        refuse_another(start.shop.bench, start.entry.instrument, identity)
         compiled = share.compile(program)
         can = share.capabilities
         sensors, _ = start.shop.bench.around(start.channel)
@@ -175,7 +177,8 @@ class ExecutorRig:
         """
         self.claim()
         program = narrowed(start.made.program, start.entry.limits)
-        share, _ = self._shared()
+        share, identity = self._shared()
+        refuse_another(start.shop.bench, start.entry.instrument, identity)
         compiled = share.compile(program)
         self._refuse_ended(start)
         self._contact.close(start, self.clock, self._box.twin)

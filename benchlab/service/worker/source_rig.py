@@ -18,6 +18,7 @@ from benchlab.bench.worker import RunWorker
 from benchlab.errors import BenchError, CellCheckError, LinkError, RunStopped
 from benchlab.model.program import Program
 from benchlab.service.channel import Channel
+from benchlab.service.expected import refuse_another
 from benchlab.service.foreground import head_of
 from benchlab.service.guardian import Guardian
 from benchlab.service.line_lock import LineLock
@@ -245,6 +246,7 @@ class SourceRig:
         source = self._source
         if source is not None:
             self._identity = source.open()
+            refuse_another(start.shop.bench, start.entry.instrument, self._identity)
 
     def _open_one(self) -> tuple[Source, Identity]:
         if self._source is None or self._identity is None:
