@@ -30,6 +30,7 @@ MOST_CLIENTS = 64
 MOST_TOLD = 5
 MOST_HEARD = 100
 """Messages that a client of the live stream may send; there is nothing to say in it."""
+LONGEST_WORD = 200
 _STATUS: Mapping[type[BenchError], int] = {
     errors.FileMissing: 404,
     errors.FileExists: 409,
@@ -161,6 +162,11 @@ async def _not_there(request: Request, error: Exception) -> Response:
         remedy="/docs lists what it knows.",
     )
     return JSONResponse({"error": facts_of(told)}, status_code=status, headers=headers)
+
+
+def _sayable(text: str) -> str:
+    """Return a text that JSON can hold: half characters are none."""
+    return text[:LONGEST_WORD].encode(errors="replace").decode()
 
 
 async def _tell(socket: WebSocket, box: Mailbox) -> None:

@@ -135,7 +135,7 @@ class Doorkeeper:
     def __init__(self, owner: str, folder: Path) -> None:
         self._owner = _hash(owner) if owner else ""
         self._folder = folder
-        self._read = (-1, -1)
+        self._read = (-1, -1, -1)
         self._users: Mapping[str, str] = {}
 
     def caller(self, authorization: str) -> Caller | None:
@@ -162,7 +162,7 @@ class Doorkeeper:
             facts = (self._folder / USERS).stat()
         except OSError:
             return {}
-        mark = (facts.st_mtime_ns, facts.st_size)
+        mark = (facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size)  # ctime: rights, too
         if mark != self._read:
             self._read = mark
             try:
